@@ -1,0 +1,1 @@
+"""Generated, executable worlds: servers with state, tasks phrased in English, reference programs and checks."""
