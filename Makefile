@@ -1,0 +1,62 @@
+# make run TASK="..."   answer a task; ARGS="--json --workspace DIR" are passed on. Alone: a demonstration.
+# make test             every check that finishes in minutes
+# make check-all        also fuzzing, kill tests, conformance and foreign servers
+# make nano             train the nano policy from nothing on this machine (NANO_ARGS="--recipe cpu")
+# make clean            remove what make made (.venv, caches)
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help install dev run test lint types tests check-all nano bench clean
+
+BIN := .venv/bin
+DEMO := How many words are in notes.md?
+
+# make expands `$$` in a TASK given on its command line; `value` takes the text as it was typed, and the shell then
+# reads it from the environment, so that quotes, dollars and backticks arrive unharmed.
+ifdef TASK
+export ATLAS_MAKE_TASK := $(value TASK)
+unexport TASK
+endif
+JOBS ?= auto
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+install:
+	@.ci/setup base
+
+dev:
+	@.ci/setup dev
+
+run: install
+ifdef TASK
+	@exec $(BIN)/atlas run $(value ARGS) -- "$$ATLAS_MAKE_TASK"
+else
+	@echo 'atlas: demonstration: atlas run --workspace examples/workspace "$(DEMO)"' >&2
+	@exec $(BIN)/atlas run --workspace examples/workspace $(value ARGS) -- "$(DEMO)"
+endif
+
+test: lint types tests
+
+lint: dev
+	@$(BIN)/ruff check .
+
+types: dev
+	@cd .venv/pkg && MYPYPATH=. ../bin/mypy --config-file ../../pyproject.toml -p atlas
+
+tests: dev
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(value PYTEST_ARGS)
+
+check-all: lint types
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "" $(value PYTEST_ARGS)
+
+nano:
+	@.ci/setup train
+	@exec $(BIN)/python -m atlas.training.nano $(value NANO_ARGS)
+
+bench: dev
+	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

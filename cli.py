@@ -1,0 +1,5 @@
+"""The `atlas` command."""
+
+
+def main() -> None:
+    """Entry point."""

@@ -1,0 +1,1 @@
+"""The verbs of the `atlas` command, one module each; `cli.py` puts them together."""
