@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .identifiers import parameter_identifiers
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
@@ -28,8 +30,42 @@ class Tool:
         return f"{self.server}.{self.name}"
 
     @property
+    def properties(self) -> dict[str, Any]:
+        """The parameter schemas by original name; parts of the listing that are not what they should be are left out."""
+        properties = self.input_schema.get("properties")
+        undeclared: dict[str, Any] = {name: {} for name in _names(self.input_schema.get("required"))}
+        declared = properties if isinstance(properties, dict) else {}
+        return declared | {name: part for name, part in undeclared.items() if name not in declared}
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Original names of the required parameters."""
+        return frozenset(_names(self.input_schema.get("required")))
+
+    @property
+    def parameter_identifiers(self) -> dict[str, str]:
+        """Identifier of each parameter -> its original name, required ones first, else in the order of the schema."""
+        required = self.required
+        given = parameter_identifiers(self.properties)
+        ordered = sorted(given, key=lambda name: name not in required)
+        return {given[name]: name for name in ordered}
+
+    @property
     def parameters(self) -> tuple[str, ...]:
-        """Parameter names in the order of the schema, required ones first."""
-        properties = list(self.input_schema.get("properties", {}))
-        required = set(self.input_schema.get("required", ()))
-        return tuple(sorted(properties, key=lambda name: name not in required))
+        """Parameter names as programs write them, required ones first, else in the order of the schema."""
+        return tuple(self.parameter_identifiers)
+
+    @property
+    def program_schema(self) -> dict[str, Any]:
+        """The input schema with parameters named and ordered as in the stub, so that positions mean the same."""
+        names = self.parameter_identifiers
+        required = self.required
+        return {
+            **self.input_schema,
+            "properties": {name: self.properties[original] for name, original in names.items()},
+            "required": [name for name, original in names.items() if original in required],
+        }
+
+
+def _names(required: object) -> list[str]:
+    return [name for name in required if isinstance(name, str)] if isinstance(required, list | tuple) else []

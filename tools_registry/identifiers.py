@@ -1,0 +1,70 @@
+"""Names of servers, tools and parameters as Python identifiers.
+
+A name that is an identifier already keeps it; every other name takes what is left, with a suffix `_2`, `_3`, ... where
+it would clash. Python normalises identifiers (NFKC) when it parses them, so the same is done here.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+
+MAX_CHARS = 80
+
+BOUND_NAMES = frozenset(
+    "json re math datetime statistics collections itertools asyncio "
+    "search_tools load_tools answer print printed ToolError".split()
+)
+"""What a program finds bound beside the servers."""
+
+_RESERVED = BOUND_NAMES | frozenset(name for name in dir(builtins) if not name.startswith("_"))
+
+
+def server_identifiers(names: Iterable[str]) -> dict[str, str]:
+    """Map server names to identifiers that clash with no keyword, builtin, bound name or other server."""
+    return _assign(names, prefix="server", reserved=_RESERVED)
+
+
+def tool_identifiers(names: Iterable[str]) -> dict[str, str]:
+    """Map the tool names of one server to identifiers; attributes may be called like builtins (`files.list`)."""
+    return _assign(names, prefix="tool")
+
+
+def parameter_identifiers(names: Iterable[str]) -> dict[str, str]:
+    """Map the parameter names of one tool to identifiers."""
+    return _assign(names, prefix="arg")
+
+
+def identifier(name: str, prefix: str = "name") -> str:
+    """An identifier made from `name`, without a leading underscore; it may still be a keyword."""
+    text = unicodedata.normalize("NFKC", name[: 4 * MAX_CHARS])
+    if not text.isidentifier():
+        text = re.sub(r"\W+", "_", text).rstrip("_")
+    text = text.lstrip("_")[:MAX_CHARS]
+    if not text.isidentifier():
+        text = f"{prefix}_{text}".rstrip("_")
+    return text if text.isidentifier() else prefix
+
+
+def _assign(names: Iterable[str], *, prefix: str, reserved: Collection[str] = ()) -> dict[str, str]:
+    wanted = {name: identifier(name, prefix) for name in names}
+    free = {name for name, text in wanted.items() if name == text and not _clashes(text, reserved)}
+    taken = set(free)
+    chosen: dict[str, str] = {}
+    for name, text in wanted.items():
+        if name in free:
+            chosen[name] = name
+            continue
+        number, candidate = 2, text
+        while candidate in taken or _clashes(candidate, reserved):
+            candidate, number = f"{text}_{number}", number + 1
+        taken.add(candidate)
+        chosen[name] = candidate
+    return chosen
+
+
+def _clashes(text: str, reserved: Collection[str]) -> bool:
+    return keyword.iskeyword(text) or text in reserved
