@@ -1,0 +1,81 @@
+"""From plain functions to MCP servers: one entry per tool, with its truthful hints."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool as ServedTool
+from mcp.types import ToolAnnotations
+
+from ..tool import Tool
+from .entry import Entry
+from .errors import ToolboxError
+
+
+def served_tool(entry: Entry) -> ServedTool:
+    """The tool object that an `MCPServer` lists: schemas from the signature, text from the docstring."""
+    hints = ToolAnnotations(
+        read_only_hint=entry.reads,
+        destructive_hint=entry.destroys,
+        idempotent_hint=entry.reads or entry.idempotent,
+        open_world_hint=False,
+    )
+    return ServedTool.from_function(
+        _speaking(entry.function),
+        name=entry.name,
+        description=(entry.function.__doc__ or "").strip(),
+        annotations=hints,
+    )
+
+
+def server(
+    name: str,
+    instructions: str,
+    entries: Sequence[Entry],
+    lifetime: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+) -> MCPServer:
+    """An in-process server with these tools; `lifetime` is entered for as long as a client is connected."""
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer) -> AsyncIterator[None]:
+        if lifetime is None:
+            yield
+            return
+        async with lifetime():
+            yield
+
+    return MCPServer(name, instructions=instructions, tools=[served_tool(entry) for entry in entries], lifespan=lifespan)
+
+
+def listed_tool(server_name: str, entry: Entry) -> Tool:
+    """The tool as the registry lists it when it trusts the hints."""
+    served = served_tool(entry)
+    return Tool(
+        server=server_name,
+        name=entry.name,
+        description=served.description,
+        input_schema=served.parameters,
+        output_schema=served.output_schema,
+        server_name=server_name,
+        tool_name=entry.name,
+        read_only=entry.reads,
+        idempotent=entry.reads or entry.idempotent,
+    )
+
+
+def _speaking(function: Callable[..., object]) -> Callable[..., Any]:
+    """Let the text of a `ToolboxError` through: the SDK masks every exception but its own `ToolError`."""
+
+    @functools.wraps(function)
+    def call(*args: object, **named: object) -> object:
+        try:
+            return function(*args, **named)
+        except ToolboxError as problem:
+            raise ToolError(str(problem)) from problem
+
+    return call
