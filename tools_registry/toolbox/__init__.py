@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from . import clock, files, tables, text, units
 from .entry import Entry
 from .errors import ToolboxError
-from .jobs import Jobs
+from .jobs import Jobs, children_held
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def toolbox_servers(workspace: Path | str, *, now: Callable[[], datetime] | None
 
     jobs = Jobs()
     rooms = _entries(Workspace(workspace), jobs, now)
-    return {name: server(name, _INSTRUCTIONS[name], entries) for name, entries in rooms.items()}
+    return {name: server(name, _INSTRUCTIONS[name], entries, children_held) for name, entries in rooms.items()}
 
 
 def toolbox_functions(

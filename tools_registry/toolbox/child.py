@@ -1,0 +1,182 @@
+"""A child process that runs jobs under wall-time and memory limits, and is killed and replaced when it goes over.
+
+A child stays warm between calls. It is started on first use, shared by the whole process, and ends with it: it reads
+from a socket whose other end only this process holds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import ToolboxError
+
+_WORK = Path(__file__).parent / "work"
+_HEADER_BYTES = 8
+_START_SECONDS = 20.0
+_GRACE_SECONDS = 0.5
+
+
+class Child:
+    """One kind of job, one process at a time; calls from several threads wait for each other."""
+
+    def __init__(self, module: str, memory_mb: int) -> None:
+        self._module = str(_WORK / f"{module}.py")
+        self._memory_bytes = memory_mb * 1024 * 1024
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+        self._owner = 0
+
+    def call(
+        self,
+        job: str,
+        arguments: Mapping[str, Any],
+        *,
+        seconds: float,
+        slow: str,
+        files: Mapping[str, Sequence[int]] | None = None,
+    ) -> Any:
+        """Run a job; `files` are open descriptors that it gets as paths by name. `slow` says what took too long."""
+        with self._turn:
+            fresh = self._ensure()
+            limit = seconds + (_START_SECONDS if fresh else 0.0)
+            try:
+                self._send(_request(job, arguments, limit + _GRACE_SECONDS, files or {}), files or {}, limit)
+                reply = self._receive(time.monotonic() + limit)
+            except TimeoutError:
+                self.close()
+                raise ToolboxError(f"{slow} took longer than {seconds:g} s", "timeout") from None
+            except OSError:
+                self.close()
+                raise ToolboxError(f"{slow} ended the process that ran it (out of memory?)", "failed") from None
+            except BaseException:  # an interrupt mid-call: the reply would be taken for the next call's
+                self.close()
+                raise
+        if "result" in reply:
+            return reply["result"]
+        raise ToolboxError(str(reply.get("message")), str(reply.get("kind", "failed")))
+
+    def close(self) -> None:
+        """End the child if there is one; the next call starts another."""
+        process, channel = self._process, self._channel
+        self._process = self._channel = None
+        if channel is not None:
+            channel.close()
+        if process is not None and self._owner == os.getpid():
+            process.kill()
+            process.wait()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child, None while there is none."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def _ensure(self) -> bool:
+        """Start the child where there is none; True if it is new. One made before a fork belongs to the parent."""
+        if self._owner == os.getpid() and self._process is not None and self._process.poll() is None:
+            return False
+        if self._owner == os.getpid():
+            self.close()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_WORK / "child_main.py"), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),), env={}, cwd="/", start_new_session=True,
+            )  # fmt: skip
+        ours.setblocking(False)
+        self._channel, self._owner = ours, os.getpid()
+        start = {"path": [path for path in sys.path if path], "module": self._module, "memory_bytes": self._memory_bytes}
+        self._send(json.dumps(start).encode(), {}, _START_SECONDS)
+        return True
+
+    def _send(self, frame: bytes, files: Mapping[str, Sequence[int]], seconds: float) -> None:
+        channel, deadline = self._open_channel(), time.monotonic() + seconds
+        descriptors = [descriptor for group in files.values() for descriptor in group]
+        header = len(frame).to_bytes(_HEADER_BYTES, "big")
+        self._wait(select.POLLOUT, deadline)
+        sent = socket.send_fds(channel, [header], descriptors)
+        view = memoryview(header[sent:] + frame)
+        while view:
+            self._wait(select.POLLOUT, deadline)
+            view = view[channel.send(view) :]
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        size = int.from_bytes(self._exactly(_HEADER_BYTES, deadline), "big")
+        reply: dict[str, Any] = json.loads(self._exactly(size, deadline))
+        return reply
+
+    def _exactly(self, size: int, deadline: float) -> bytes:
+        channel = self._open_channel()
+        chunks: list[bytes] = []
+        while size:
+            self._wait(select.POLLIN, deadline)
+            chunk = channel.recv(min(size, 1 << 20))
+            if not chunk:
+                raise ConnectionResetError("the child ended")
+            chunks.append(chunk)
+            size -= len(chunk)
+        return b"".join(chunks)
+
+    def _wait(self, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(self._open_channel(), event)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+
+    def _open_channel(self) -> socket.socket:
+        if self._channel is None:
+            raise ConnectionResetError("the child was closed")
+        return self._channel
+
+
+def _request(job: str, arguments: Mapping[str, Any], seconds: float, files: Mapping[str, Sequence[int]]) -> bytes:
+    names, first = [], 0
+    for name, descriptors in files.items():
+        names.append((name, first, first + len(descriptors)))
+        first += len(descriptors)
+    return json.dumps({"job": job, "arguments": arguments, "seconds": seconds, "file_names": names}).encode()
+
+
+PATTERNS = Child("patterns", memory_mb=1024)
+MEASURES = Child("measures", memory_mb=1024)
+QUERIES = Child("queries", memory_mb=3072)
+_users = 0
+_users_turn = threading.Lock()
+
+
+def close_children() -> None:
+    """End all children of this process; later calls start new ones."""
+    for child in (PATTERNS, MEASURES, QUERIES):
+        child.close()
+
+
+def hold_children() -> None:
+    """Count one more user of the children."""
+    global _users
+    with _users_turn:
+        _users += 1
+
+
+def release_children() -> None:
+    """Count one user less; the last one ends the children."""
+    global _users
+    with _users_turn:
+        _users -= 1
+        last = _users == 0
+    if last:
+        close_children()
+
+
+atexit.register(close_children)
