@@ -78,3 +78,13 @@ def result_message(
     if lost:
         lines.append("lost: " + ", ".join(lost))
     return "\n".join(lines) or "no output, no answer"
+
+
+def found_text(full_name: str, summary: str) -> str:
+    """One line of `search_tools`; `summary` is the first sentence of the tool's description."""
+    return f"{full_name}  # {summary}"
+
+
+def call_text(full_name: str, arguments: Mapping[str, object]) -> str:
+    """A call in one line, as the result message lists what a failed program already did."""
+    return f"{full_name}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...runtime.prompt import result_message
+from ...runtime.prompt import call_text, found_text, result_message
 from ...tools_registry.search import ToolIndex
-from ...tools_registry.stubs import stub
+from ...tools_registry.stubs import stub, summary_line
 from .base import State, Task, World, WorldToolError
 
 _MODULES = (json, re, math, datetime, statistics, collections, itertools)
@@ -95,23 +95,11 @@ class _Stage:
     def search_tools(self, query: str, k: int = 8) -> list[str]:
         if self.index is None:
             self.index = ToolIndex(self.world.tools)
-        return [found_text(hit.tool.full_name, hit.tool.description) for hit in self.index.search(query, k)]
+        return [found_text(hit.tool.full_name, summary_line(hit.tool.description)) for hit in self.index.search(query, k)]
 
     def load_tools(self, *names: Any) -> None:
         for name in names:
             self.loaded.append(stub(self.tools[str(name).split()[0]]))
-
-
-def found_text(full_name: str, description: str) -> str:
-    """One line of `search_tools`."""
-    from ...tools_registry.stubs import summary_line
-
-    return f"{full_name}  # {summary_line(description)}"
-
-
-def call_text(full_name: str, arguments: dict[str, Any]) -> str:
-    """A call in one line, as the result message lists what a failed program already did."""
-    return f"{full_name}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
 
 
 def rehearse(world: World, task: Task, *, index: ToolIndex | None = None) -> Rehearsal:
