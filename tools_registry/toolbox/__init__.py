@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import clock, files, tables, text, units
+from .arguments import checked
 from .entry import Entry
 from .errors import ToolboxError
 from .jobs import Jobs, children_held
@@ -26,14 +27,18 @@ __all__ = ["ToolboxError", "toolbox_functions", "toolbox_servers", "toolbox_tool
 
 _INSTRUCTIONS = {module.__name__.rpartition(".")[2]: module.INSTRUCTIONS for module in (files, text, tables, clock, units)}
 
+_WITH_CHILDREN = frozenset({"text", "tables", "units"})
+
 
 def toolbox_servers(workspace: Path | str, *, now: Callable[[], datetime] | None = None) -> dict[str, MCPServer]:
     """The five servers by name; `now` replaces the clock where a run must be repeatable."""
     from .listing import server
 
-    jobs = Jobs()
-    rooms = _entries(Workspace(workspace), jobs, now)
-    return {name: server(name, _INSTRUCTIONS[name], entries, children_held) for name, entries in rooms.items()}
+    rooms = _entries(Workspace(workspace), Jobs(held=True), now)
+    return {
+        name: server(name, _INSTRUCTIONS[name], entries, children_held if name in _WITH_CHILDREN else None)
+        for name, entries in rooms.items()
+    }
 
 
 def toolbox_functions(
@@ -44,7 +49,7 @@ def toolbox_functions(
     Without `isolated`, patterns and units run in the calling process: faster, for arguments that are trusted.
     """
     rooms = _entries(Workspace(workspace), Jobs(isolated=isolated), now)
-    return {f"{name}.{entry.name}": entry.function for name, entries in rooms.items() for entry in entries}
+    return {f"{name}.{entry.name}": checked(entry.function) for name, entries in rooms.items() for entry in entries}
 
 
 def toolbox_tools() -> list[Tool]:

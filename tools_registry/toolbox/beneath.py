@@ -64,34 +64,35 @@ def _openat2(folder: int, path: str, flags: int, mode: int) -> int:
 
 def walk_beneath(folder: int, path: str, flags: int, mode: int = 0o666) -> int:
     """Open `path` one component after the other, never through a link. `..` is refused."""
-    *folders, last = [part for part in path.split("/") if part not in ("", ".")] or ["."]
+    parts = [part for part in path.split("/") if part not in ("", ".")] or ["."]
+    if ".." in parts:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
     current = os.dup(folder)
     try:
-        for part in folders:
-            _refuse_parent(part, path)
-            step = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
+        for part in parts[:-1]:
+            step = _open_part(current, part, os.O_RDONLY | os.O_DIRECTORY, 0)
             os.close(current)
             current = step
-        _refuse_parent(last, path)
-        descriptor = os.open(last, flags | os.O_NOFOLLOW, mode, dir_fd=current)
-    except NotADirectoryError as problem:  # what O_NOFOLLOW | O_DIRECTORY says of a link
-        raise _link_or_file(current, part, path, problem) from problem
+        return _open_part(current, parts[-1], flags, mode)
     finally:
         os.close(current)
+
+
+def _open_part(folder: int, part: str, flags: int, mode: int) -> int:
+    try:
+        descriptor = os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder)
+    except NotADirectoryError:  # what O_NOFOLLOW with O_DIRECTORY says of a link, too
+        if _is_link(folder, part):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part) from None
+        raise
     if stat.S_ISLNK(os.fstat(descriptor).st_mode):  # O_PATH opens the link itself
         os.close(descriptor)
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part)
     return descriptor
 
 
-def _refuse_parent(part: str, path: str) -> None:
-    if part == "..":
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
-
-
-def _link_or_file(folder: int, part: str, path: str, problem: OSError) -> OSError:
+def _is_link(folder: int, part: str) -> bool:
     try:
-        link = stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode)
+        return stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode)
     except OSError:
-        return problem
-    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) if link else problem
+        return False

@@ -19,19 +19,19 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _COPY_LIMIT_BYTES = 256 * 1024 * 1024
 
 
-def write_text(workspace: Workspace, path: str, content: str) -> str:
+def write_text(workspace: Workspace, path: str, content: str, limit_bytes: int = READ_LIMIT_BYTES) -> str:
     """Replace or make a text file, with its missing folders; returns its path."""
-    return write_bytes(workspace, path, encoded(content))
+    return write_bytes(workspace, path, encoded(content, limit_bytes))
 
 
-def encoded(content: str) -> bytes:
+def encoded(content: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
     """Text as UTF-8 bytes. Raises `ToolboxError` for lone surrogates and for more than can be read back."""
     try:
         data = content.encode()
     except UnicodeEncodeError:
         raise ToolboxError("the content holds half a surrogate pair, which is not valid text") from None
-    if len(data) > READ_LIMIT_BYTES:
-        raise ToolboxError(f"the content has {len(data):,} bytes, at most {READ_LIMIT_BYTES:,} can be written at once")
+    if len(data) > limit_bytes:
+        raise ToolboxError(f"the content has {len(data):,} bytes, at most {limit_bytes:,} can be written at once")
     return data
 
 

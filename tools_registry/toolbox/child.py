@@ -36,7 +36,7 @@ class Child:
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
-        self._owner = 0
+        self._closings = 0
 
     def call(
         self,
@@ -46,34 +46,49 @@ class Child:
         seconds: float,
         slow: str,
         files: Mapping[str, Sequence[int]] | None = None,
+        retry: bool = True,
     ) -> Any:
-        """Run a job; `files` are open descriptors that it gets as paths by name. `slow` says what took too long."""
+        """Run a job; `files` are open descriptors that it gets as paths by name. `slow` says what took too long.
+
+        With `retry`, a call that was cut off because another user of the child closed it is made once more.
+        """
         with self._turn:
-            fresh = self._ensure()
-            limit = seconds + (_START_SECONDS if fresh else 0.0)
+            closings = self._closings
             try:
-                self._send(_request(job, arguments, limit + _GRACE_SECONDS, files or {}), files or {}, limit)
-                reply = self._receive(time.monotonic() + limit)
+                reply = self._exchange(job, arguments, seconds, files or {})
             except TimeoutError:
                 self.close()
                 raise ToolboxError(f"{slow} took longer than {seconds:g} s", "timeout") from None
             except OSError:
-                self.close()
-                raise ToolboxError(f"{slow} ended the process that ran it (out of memory?)", "failed") from None
+                if self._closings == closings or not retry:
+                    self.close()
+                    raise ToolboxError(f"{slow} ended the process that ran it (out of memory?)", "failed") from None
+                reply = None
             except BaseException:  # an interrupt mid-call: the reply would be taken for the next call's
                 self.close()
                 raise
+        if reply is None:
+            return self.call(job, arguments, seconds=seconds, slow=slow, files=files, retry=False)
         if "result" in reply:
             return reply["result"]
         raise ToolboxError(str(reply.get("message")), str(reply.get("kind", "failed")))
 
+    def _exchange(
+        self, job: str, arguments: Mapping[str, Any], seconds: float, files: Mapping[str, Sequence[int]]
+    ) -> dict[str, Any]:
+        limit = seconds + (_START_SECONDS if self._ensure() else 0.0)
+        deadline = time.monotonic() + limit
+        self._send(_request(job, arguments, limit + _GRACE_SECONDS, files), files, deadline)
+        return self._receive(deadline)
+
     def close(self) -> None:
         """End the child if there is one; the next call starts another."""
+        self._closings += 1
         process, channel = self._process, self._channel
         self._process = self._channel = None
         if channel is not None:
             channel.close()
-        if process is not None and self._owner == os.getpid():
+        if process is not None:
             process.kill()
             process.wait()
 
@@ -83,10 +98,10 @@ class Child:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def _ensure(self) -> bool:
-        """Start the child where there is none; True if it is new. One made before a fork belongs to the parent."""
-        if self._owner == os.getpid() and self._process is not None and self._process.poll() is None:
+        """Start the child where there is none; True if it is new."""
+        if self._process is not None and self._process.poll() is None:
             return False
-        if self._owner == os.getpid():
+        if self._process is not None:
             self.close()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -96,13 +111,20 @@ class Child:
                 pass_fds=(theirs.fileno(),), env={}, cwd="/", start_new_session=True,
             )  # fmt: skip
         ours.setblocking(False)
-        self._channel, self._owner = ours, os.getpid()
+        self._channel = ours
         start = {"path": [path for path in sys.path if path], "module": self._module, "memory_bytes": self._memory_bytes}
-        self._send(json.dumps(start).encode(), {}, _START_SECONDS)
+        self._send(json.dumps(start).encode(), {}, time.monotonic() + _START_SECONDS)
         return True
 
-    def _send(self, frame: bytes, files: Mapping[str, Sequence[int]], seconds: float) -> None:
-        channel, deadline = self._open_channel(), time.monotonic() + seconds
+    def forget(self) -> None:
+        """After a fork, in the new process: the child belongs to the old one."""
+        self._turn = threading.Lock()
+        if self._channel is not None:
+            self._channel.close()
+        self._process = self._channel = None
+
+    def _send(self, frame: bytes, files: Mapping[str, Sequence[int]], deadline: float) -> None:
+        channel = self._open_channel()
         descriptors = [descriptor for group in files.values() for descriptor in group]
         header = len(frame).to_bytes(_HEADER_BYTES, "big")
         self._wait(select.POLLOUT, deadline)
@@ -179,4 +201,10 @@ def release_children() -> None:
         close_children()
 
 
+def _forget_children() -> None:
+    for child in (PATTERNS, MEASURES, QUERIES):
+        child.forget()
+
+
 atexit.register(close_children)
+os.register_at_fork(after_in_child=_forget_children)

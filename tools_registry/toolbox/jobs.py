@@ -23,20 +23,26 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 class Jobs:
     """Where patterns, units and queries run: each kind in its own child, or (not `isolated`) mostly right here."""
 
-    def __init__(self, *, isolated: bool = True) -> None:
+    def __init__(self, *, isolated: bool = True, held: bool = False) -> None:
+        """`held` says that the caller holds the children open, so that one closed mid-call was closed on purpose."""
         self._isolated = isolated
+        self._retry = not held
 
     def patterns(self, job: str, **arguments: Any) -> Any:
         """Run a job of `work/patterns.py`."""
         if not self._isolated:
             return _here(patterns, job, arguments)
-        return child.PATTERNS.call(job, arguments, seconds=_PATTERN_SECONDS, slow="the pattern")
+        return child.PATTERNS.call(
+            job, arguments, seconds=_PATTERN_SECONDS, slow="the pattern", retry=self._retry
+        )
 
     def measures(self, job: str, **arguments: Any) -> Any:
         """Run a job of `work/measures.py`."""
         if not self._isolated:
             return _here(measures, job, arguments)
-        return child.MEASURES.call(job, arguments, seconds=_UNIT_SECONDS, slow="the conversion")
+        return child.MEASURES.call(
+            job, arguments, seconds=_UNIT_SECONDS, slow="the conversion", retry=self._retry
+        )
 
     def query(self, workspace: Workspace, query: str) -> list[dict[str, Any]]:
         """Run one SELECT over files of the workspace, which are opened here and handed over open."""
@@ -56,7 +62,9 @@ class Jobs:
             return found
 
     def _sql(self, job: str, arguments: dict[str, Any], files: dict[str, list[int]] | None = None) -> Any:
-        return child.QUERIES.call(job, arguments, seconds=_QUERY_SECONDS, slow="the query", files=files)
+        return child.QUERIES.call(
+            job, arguments, seconds=_QUERY_SECONDS, slow="the query", files=files, retry=self._retry
+        )
 
 
 @asynccontextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 from mcp.server import MCPServer
@@ -26,7 +27,7 @@ def served_tool(entry: Entry) -> ServedTool:
         open_world_hint=False,
     )
     return ServedTool.from_function(
-        _speaking(entry.function),
+        _speaking(entry),
         name=entry.name,
         description=(entry.function.__doc__ or "").strip(),
         annotations=hints,
@@ -49,7 +50,20 @@ def server(
         async with lifetime():
             yield
 
-    return MCPServer(name, instructions=instructions, tools=[served_tool(entry) for entry in entries], lifespan=lifespan)
+    tools = [served_tool(entry) for entry in entries]
+    with _logging_untouched():
+        return MCPServer(name, instructions=instructions, tools=tools, lifespan=lifespan)
+
+
+@contextmanager
+def _logging_untouched() -> Iterator[None]:
+    """The SDK sets up the root logger of the whole process unless there is a handler already."""
+    placeholder = logging.NullHandler()
+    logging.getLogger().addHandler(placeholder)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(placeholder)
 
 
 def listed_tool(server_name: str, entry: Entry) -> Tool:
@@ -68,14 +82,15 @@ def listed_tool(server_name: str, entry: Entry) -> Tool:
     )
 
 
-def _speaking(function: Callable[..., object]) -> Callable[..., Any]:
+def _speaking(entry: Entry) -> Callable[..., Any]:
     """Let the text of a `ToolboxError` through: the SDK masks every exception but its own `ToolError`."""
 
-    @functools.wraps(function)
+    @functools.wraps(entry.function)
     def call(*args: object, **named: object) -> object:
         try:
-            return function(*args, **named)
+            return entry.function(*args, **named)
         except ToolboxError as problem:
             raise ToolError(str(problem)) from problem
 
+    call.__name__ = entry.name  # the SDK titles the schemas by it
     return call

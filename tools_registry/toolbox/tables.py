@@ -13,6 +13,7 @@ from .rows import rows_as_text
 from .workspace import Workspace
 
 INSTRUCTIONS = "Tables in csv, tsv, json, jsonl and parquet files."
+_WRITE_LIMIT_BYTES = 32 * 1024 * 1024
 
 
 class TableInfo(TypedDict):
@@ -48,5 +49,5 @@ class Tables:
 
     def write(self, path: str, rows: list[dict[str, Any]]) -> int:
         """Write rows to a csv, tsv, json or jsonl file."""
-        write_text(self._workspace, path, rows_as_text(path, rows))
+        write_text(self._workspace, path, rows_as_text(path, rows), _WRITE_LIMIT_BYTES)
         return len(rows)

@@ -88,12 +88,14 @@ class Workspace:
         code = problem.errno
         if code in (errno.ENOENT, errno.ENOTDIR):
             return self.missing(path, what)
-        if code in (errno.EXDEV, errno.ELOOP):
+        if code == errno.EXDEV:
             return outside(path)
+        if code == errno.ELOOP:
+            return ToolboxError(f"a link that is not followed: {shown(path)}", "denied")
         if code == errno.ENAMETOOLONG:
             return ToolboxError(f"the name is too long: {shown(path)}")
         if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return ToolboxError(f"no space left to write {shown(path)}; free some space, nothing was changed", "failed")
+            return ToolboxError(f"no space left for {shown(path)}; it was not changed ({os.strerror(code)})", "failed")
         if code == errno.EISDIR:
             return ToolboxError(f"not a file: {shown(path)} (it is a folder)")
         if code in (errno.EACCES, errno.EPERM, errno.EROFS):

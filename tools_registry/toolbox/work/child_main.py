@@ -10,6 +10,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -66,18 +67,27 @@ def _watch(channel: socket.socket, seconds: float) -> None:
 
 def _reply(module: ModuleType, request: dict[str, Any], files: list[int]) -> bytes:
     arguments = request["arguments"]
-    if request["file_names"]:
-        paths = [f"/dev/fd/{descriptor}" for descriptor in files]
-        arguments["files"] = {name: paths[first:last] for name, first, last in request["file_names"]}
+    paths = [f"/dev/fd/{descriptor}" for descriptor in files]
+    named = {name: paths[first:last] for name, first, last in request["file_names"]}
+    if named:
+        arguments["files"] = named
     try:
         reply = {"result": getattr(module, request["job"])(**arguments)}
     except ValueError as problem:
-        reply = {"kind": "invalid", "message": str(problem)}
+        reply = {"kind": "invalid", "message": _with_names(str(problem), named)}
     except MemoryError:
         reply = {"kind": "failed", "message": "it needs more memory than is allowed"}
     except Exception as problem:
         reply = {"kind": "failed", "message": f"{type(problem).__name__}: {problem}"[:400]}
     return json.dumps(reply, default=str).encode()
+
+
+def _with_names(message: str, named: dict[str, list[str]]) -> str:
+    """A message with the names of files in place of the paths that this process knows them by."""
+    for name, paths in named.items():
+        for path in paths:
+            message = re.sub(re.escape(path) + r"(?!\d)", lambda _, name=name: name, message)
+    return message
 
 
 def _frame(channel: socket.socket) -> tuple[bytes, list[int]]:

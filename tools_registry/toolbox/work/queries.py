@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,18 +28,14 @@ _SETTINGS = {
 
 def plan(query: str) -> list[str]:
     """The file names that a query reads. Raises unless it is one SELECT."""
-    connection = _connect([])
-    try:
-        return list(dict.fromkeys(name for name, *_ in _references(connection, query)))
-    finally:
-        connection.close()
+    return list(dict.fromkeys(name for name, *_ in _references(_parser(), _one_select(query))))
 
 
 def run(query: str, files: dict[str, list[str]]) -> list[dict[str, Any]]:
     """Run one SELECT; `files` gives the opened paths for each file name that `plan` found."""
     connection = _connect([path for paths in files.values() for path in paths])
     try:
-        bound = _bound(connection, query, files)
+        bound = _bound(connection, _one_select(query), files)
         connection.execute("SET lock_configuration = true")
         return _rows(connection, bound)
     finally:
@@ -66,6 +64,14 @@ def _connect(allowed: list[str]) -> Any:
     return connection
 
 
+@functools.cache
+def _parser() -> Any:
+    """A connection that only parses; it may open nothing."""
+    connection = _connect([])
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
@@ -85,7 +91,6 @@ def _source(name: str, paths: list[str]) -> str:
 
 def _references(connection: Any, query: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(file name, kind, node) for every file in the query; kind is `table` or `literal`."""
-    _one_select(connection, query)
     tree = _tree(connection, query)
     for node in _nodes(tree):
         if node.get("type") == "BASE_TABLE":
@@ -97,11 +102,12 @@ def _references(connection: Any, query: str) -> Iterator[tuple[str, str, dict[st
                 yield literal["literal"]["text"], "literal", literal
 
 
-def _one_select(connection: Any, query: str) -> None:
+def _one_select(query: str) -> str:
+    """The query without its closing semicolons. Raises unless it is one SELECT by DuckDB's own statement type."""
     import duckdb
 
     try:
-        statements = connection.extract_statements(query)
+        statements = _parser().extract_statements(query)
     except duckdb.Error as problem:
         raise ValueError(_first_lines(problem)) from None
     if len(statements) != 1:
@@ -109,6 +115,12 @@ def _one_select(connection: Any, query: str) -> None:
     if statements[0].type != duckdb.StatementType.SELECT:
         kind = str(statements[0].type).rpartition(".")[2]
         raise ValueError(f"only SELECT is allowed here, not {kind}; use tables.write to write a file")
+    text = query.encode()
+    for start, _ in reversed(duckdb.tokenize(query)):
+        if not text[start:].startswith((b";", b"--", b"/*")):
+            break
+        text = text[:start]
+    return text.decode()
 
 
 def _tree(connection: Any, query: str) -> Any:
@@ -182,14 +194,14 @@ def _make_view(connection: Any, node: dict[str, Any], name: str, paths: list[str
 
 
 def _rows(connection: Any, query: str) -> list[dict[str, Any]]:
-    body = query.strip().rstrip(";").rstrip()
-    cursor = _execute(connection, f"SELECT to_json(atlas_row) FROM (\n{body}\n) AS atlas_row LIMIT {ROW_LIMIT + 1}")
+    row = f"row_{secrets.token_hex(8)}"  # no column of the query may have this name
+    cursor = _execute(connection, f"SELECT to_json({row}) FROM (\n{query}\n) AS {row} LIMIT {ROW_LIMIT + 1}")
     found = cursor.fetchall()
     if len(found) > ROW_LIMIT:
         raise ValueError(f"more than {ROW_LIMIT:,} rows; add LIMIT, WHERE or GROUP BY")
     if sum(len(row[0]) for row in found) > _RESULT_LIMIT_CHARS:
         raise ValueError("the result is larger than 4 MB; select fewer columns or rows")
-    return [json.loads(row[0]) for row in found]
+    return [json.loads(text, parse_constant=lambda _: None) for (text,) in found]
 
 
 def _execute(connection: Any, query: str, arguments: list[Any] | None = None) -> Any:
