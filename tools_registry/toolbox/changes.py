@@ -111,7 +111,11 @@ def make_folder(workspace: Workspace, path: str) -> str:
         if status is not None and not stat.S_ISDIR(status.st_mode):
             raise ToolboxError(f"not a folder: {shown(made)} (it is a file)", "exists")
         if status is None:
-            with _parent(workspace, made) as (folder, name), workspace.explained(made), suppress(FileExistsError):
+            with (
+                _parent(workspace, made) as (folder, name),
+                workspace.explained(made),
+                suppress(FileExistsError),
+            ):
                 os.mkdir(name, dir_fd=folder)
     return place
 
@@ -119,25 +123,30 @@ def make_folder(workspace: Workspace, path: str) -> str:
 def move(workspace: Workspace, source: str, target: str) -> str:
     """Move a file or folder; never over something that is there. Returns the new path."""
     old = workspace.relative(source)
-    status = _own_status(workspace, old)
+    _own_status(workspace, old)
     new = _target(workspace, old, target)
     if new == old:
         return new
-    if f"{new}/".startswith(f"{old}/"):
+    if new.startswith(f"{old}/"):
         raise ToolboxError(f"cannot move {shown(old)} into itself: {shown(new)}")
-    if not stat.S_ISDIR(status.st_mode) and _ends_as_folder(new):
-        raise ToolboxError(f"not a folder: {shown(new)}")
-    with _parent(workspace, old) as (from_folder, from_name), _parent(workspace, new, make=True) as (to_folder, to_name):
-        with workspace.explained(new):
-            if _link_free_status(to_folder, to_name) is not None:
-                raise ToolboxError(f"already there: {shown(new)}; delete it first or choose another name", "exists")
-            try:
-                os.rename(from_name, to_name, src_dir_fd=from_folder, dst_dir_fd=to_folder)
-            except OSError as problem:
-                if problem.errno == errno.EXDEV:
-                    raise ToolboxError(f"{shown(new)} is on another disk; copy the file and delete it", "failed") from None
-                raise
+    with _parent(workspace, old) as (old_folder, old_name), _parent(workspace, new, make=True) as (folder, name):
+        if _link_free_status(folder, name) is not None:
+            raise _already_there(new)
+        try:
+            os.rename(old_name, name, src_dir_fd=old_folder, dst_dir_fd=folder)
+        except OSError as problem:
+            raise _unmoved(workspace, new, problem) from problem
     return new
+
+
+def _already_there(place: str) -> ToolboxError:
+    return ToolboxError(f"already there: {shown(place)}; delete it first or choose another name", "exists")
+
+
+def _unmoved(workspace: Workspace, place: str, problem: OSError) -> ToolboxError:
+    if problem.errno == errno.EXDEV:
+        return ToolboxError(f"{shown(place)} is on another disk; copy the file and delete the old one", "failed")
+    return workspace.explanation(place, "file", problem)
 
 
 def copy_file(workspace: Workspace, source: str, target: str) -> str:
@@ -148,10 +157,10 @@ def copy_file(workspace: Workspace, source: str, target: str) -> str:
     status = workspace.status(new)
     if status is None:
         return write_bytes(workspace, new, data)
-    if stat.S_ISREG(status.st_mode) and status.st_size == len(data):
-        if workspace.read_bytes(new, _COPY_LIMIT_BYTES) == data:
-            return new
-    raise ToolboxError(f"already there: {shown(new)}; delete it first or choose another name", "exists")
+    same_size = stat.S_ISREG(status.st_mode) and status.st_size == len(data)
+    if same_size and workspace.read_bytes(new, _COPY_LIMIT_BYTES) == data:
+        return new
+    raise _already_there(new)
 
 
 def delete(workspace: Workspace, path: str) -> str:
@@ -211,5 +220,3 @@ def _parent(workspace: Workspace, place: str, *, make: bool = False) -> Iterator
         raise ToolboxError(f"not a folder: {shown(folder)}")
     with workspace.opened(folder or ".", _FOLDER) as descriptor:
         yield descriptor, name
-
-

@@ -21,7 +21,7 @@ from typing import Any
 
 from .errors import ToolboxError
 
-_WORK = Path(__file__).parent / "work"
+_HERE = Path(__file__).parent
 _HEADER_BYTES = 8
 _START_SECONDS = 20.0
 _GRACE_SECONDS = 0.5
@@ -31,7 +31,7 @@ class Child:
     """One kind of job, one process at a time; calls from several threads wait for each other."""
 
     def __init__(self, module: str, memory_mb: int) -> None:
-        self._module = str(_WORK / f"{module}.py")
+        self._module = str(_HERE / f"{module}.py")
         self._memory_bytes = memory_mb * 1024 * 1024
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,13 +106,17 @@ class Child:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_WORK / "child_main.py"), str(theirs.fileno())],
+                [sys.executable, "-I", "-S", str(_HERE / "child_main.py"), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),), env={}, cwd="/", start_new_session=True,
             )  # fmt: skip
         ours.setblocking(False)
         self._channel = ours
-        start = {"path": [path for path in sys.path if path], "module": self._module, "memory_bytes": self._memory_bytes}
+        start = {
+            "path": [path for path in sys.path if path],
+            "module": self._module,
+            "memory_bytes": self._memory_bytes,
+        }
         self._send(json.dumps(start).encode(), {}, time.monotonic() + _START_SECONDS)
         return True
 

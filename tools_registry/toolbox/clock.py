@@ -57,9 +57,7 @@ class Clock:
             moment = Moment(moment.value, "minutes", "T")
         return moment.like(value)
 
-    def difference(
-        self, start: str, end: str, unit: Literal["days", "hours", "minutes", "seconds"] = "days"
-    ) -> float:
+    def difference(self, start: str, end: str, unit: Literal["days", "hours", "minutes", "seconds"] = "days") -> float:
         """Get the time from start to end, in a unit."""
         return round(difference(parse(start), parse(end)).total_seconds() / _SECONDS[unit], 10)
 

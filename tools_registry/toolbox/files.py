@@ -103,5 +103,3 @@ class Files:
             "size": 0 if folder else status.st_size,
             "modified": modified,
         }
-
-

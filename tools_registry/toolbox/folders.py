@@ -22,7 +22,10 @@ _DEPTH_LIMIT = 64
 
 def names_in(workspace: Workspace, folder: str) -> list[str]:
     """The sorted names in a folder; those of folders end in a slash."""
-    with workspace.opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor, os.scandir(descriptor) as entries:
+    with (
+        workspace.opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor,
+        os.scandir(descriptor) as entries,
+    ):
         return sorted(_label(workspace, folder, entry) for entry in entries)
 
 
@@ -46,14 +49,22 @@ def _readable(name: str) -> str:
 
 
 def walk_files(
-    workspace: Workspace, folder: str = ".", *, hidden: bool = False, depth: int = _DEPTH_LIMIT,
-    limit: int = _ENTRIES_LIMIT, strict: bool = True,
+    workspace: Workspace,
+    folder: str = ".",
+    *,
+    hidden: bool = False,
+    depth: int = _DEPTH_LIMIT,
+    limit: int = _ENTRIES_LIMIT,
+    strict: bool = True,
 ) -> Iterator[str]:
     """Relative paths of all regular files beneath a folder; folders behind links are not entered."""
     waiting, seen = [(folder, 1)], 0
     while waiting:
         here, level = waiting.pop()
-        with workspace.opened(here, os.O_RDONLY | os.O_DIRECTORY) as descriptor, os.scandir(descriptor) as entries:
+        with (
+            workspace.opened(here, os.O_RDONLY | os.O_DIRECTORY) as descriptor,
+            os.scandir(descriptor) as entries,
+        ):
             for entry in entries:
                 seen += 1
                 if seen > limit:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from . import child
+from . import child, measures, patterns
 from .errors import ToolboxError
 from .folders import find_files
-from .work import measures, patterns
 from .workspace import Workspace, check_regular, shown
 
 _PATTERN_SECONDS = 2.0
@@ -29,20 +28,16 @@ class Jobs:
         self._retry = not held
 
     def patterns(self, job: str, **arguments: Any) -> Any:
-        """Run a job of `work/patterns.py`."""
+        """Run a job of `patterns.py`."""
         if not self._isolated:
             return _here(patterns, job, arguments)
-        return child.PATTERNS.call(
-            job, arguments, seconds=_PATTERN_SECONDS, slow="the pattern", retry=self._retry
-        )
+        return child.PATTERNS.call(job, arguments, seconds=_PATTERN_SECONDS, slow="the pattern", retry=self._retry)
 
     def measures(self, job: str, **arguments: Any) -> Any:
-        """Run a job of `work/measures.py`."""
+        """Run a job of `measures.py`."""
         if not self._isolated:
             return _here(measures, job, arguments)
-        return child.MEASURES.call(
-            job, arguments, seconds=_UNIT_SECONDS, slow="the conversion", retry=self._retry
-        )
+        return child.MEASURES.call(job, arguments, seconds=_UNIT_SECONDS, slow="the conversion", retry=self._retry)
 
     def query(self, workspace: Workspace, query: str) -> list[dict[str, Any]]:
         """Run one SELECT over files of the workspace, which are opened here and handed over open."""
@@ -62,9 +57,7 @@ class Jobs:
             return found
 
     def _sql(self, job: str, arguments: dict[str, Any], files: dict[str, list[int]] | None = None) -> Any:
-        return child.QUERIES.call(
-            job, arguments, seconds=_QUERY_SECONDS, slow="the query", files=files, retry=self._retry
-        )
+        return child.QUERIES.call(job, arguments, seconds=_QUERY_SECONDS, slow="the query", files=files, retry=self._retry)
 
 
 @asynccontextmanager

@@ -82,9 +82,10 @@ class Workspace:
         try:
             yield
         except OSError as problem:
-            raise self._explain(path, what, problem) from problem
+            raise self.explanation(path, what, problem) from problem
 
-    def _explain(self, path: str, what: str, problem: OSError) -> ToolboxError:
+    def explanation(self, path: str, what: str, problem: OSError) -> ToolboxError:
+        """The error that says in words what the system said about `path`."""
         code = problem.errno
         if code in (errno.ENOENT, errno.ENOTDIR):
             return self.missing(path, what)

@@ -16,7 +16,7 @@ _READERS = {"csv": "read_csv", "tsv": "read_csv", "json": "read_json", "jsonl": 
 _READER_FUNCTIONS = frozenset(
     "read_csv read_csv_auto read_json read_json_auto read_ndjson read_ndjson_auto read_parquet parquet_scan".split()
 )
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "memory_limit": "512MB",
     "temp_directory": "",
@@ -154,7 +154,7 @@ def _function_name(node: dict[str, Any]) -> str:
 
 
 def _literals(arguments: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for node in _nodes([argument for argument in arguments[:1]]):
+    for node in _nodes(arguments[:1]):
         literal = node.get("literal")
         if isinstance(literal, dict) and literal.get("kind") == "STRING":
             yield node

@@ -1,7 +1,9 @@
 """The child process: takes one job after the other over a socket, under limits that the kernel enforces.
 
-Started as a script, so that nothing of the package is imported. A job that runs over its time is ended by the timer's
-signal, which needs no help from the interpreter; the end of the parent is noticed through the socket, also mid-job.
+Started as a script, so that nothing of the package is imported; the module with its jobs (`patterns`, `measures`,
+`queries`) is loaded by its file. A job takes and returns JSON values and raises `ValueError` with a message for the
+caller. One that runs over its time is ended by the timer's signal, which needs no help from the interpreter; the end of
+the parent is noticed through the socket, also mid-job.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def _with_names(message: str, named: dict[str, list[str]]) -> str:
     """A message with the names of files in place of the paths that this process knows them by."""
     for name, paths in named.items():
         for path in paths:
-            message = re.sub(re.escape(path) + r"(?!\d)", lambda _, name=name: name, message)
+            message = re.sub(re.escape(path) + r"(?!\d)", name.replace("\\", r"\\"), message)
     return message
 
 
