@@ -10,7 +10,7 @@ import builtins
 import keyword
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 MAX_CHARS = 80
 
@@ -23,19 +23,20 @@ BOUND_NAMES = frozenset(
 _RESERVED = BOUND_NAMES | frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 
-def server_identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Map server names to identifiers that clash with no keyword, builtin, bound name or other server."""
+def server_identifiers(names: Sequence[str]) -> list[str]:
+    """An identifier for each server name; none clashes with a keyword, builtin, bound name or other server."""
     return _assign(names, prefix="server", reserved=_RESERVED)
 
 
-def tool_identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Map the tool names of one server to identifiers; attributes may be called like builtins (`files.list`)."""
+def tool_identifiers(names: Sequence[str]) -> list[str]:
+    """An identifier for each tool of one server; attributes may be called like builtins (`files.list`)."""
     return _assign(names, prefix="tool")
 
 
 def parameter_identifiers(names: Iterable[str]) -> dict[str, str]:
     """Map the parameter names of one tool to identifiers."""
-    return _assign(names, prefix="arg")
+    given = list(names)
+    return dict(zip(given, _assign(given, prefix="arg"), strict=True))
 
 
 def identifier(name: str, prefix: str = "name") -> str:
@@ -49,21 +50,23 @@ def identifier(name: str, prefix: str = "name") -> str:
     return text if text.isidentifier() else prefix
 
 
-def _assign(names: Iterable[str], *, prefix: str, reserved: Collection[str] = ()) -> dict[str, str]:
-    wanted = {name: identifier(name, prefix) for name in names}
-    free = {name for name, text in wanted.items() if name == text and not _clashes(text, reserved)}
-    taken = set(free)
-    chosen: dict[str, str] = {}
-    for name, text in wanted.items():
-        if name in free:
-            chosen[name] = name
-            continue
-        number, candidate = 2, text
-        while candidate in taken or _clashes(candidate, reserved):
-            candidate, number = f"{text}_{number}", number + 1
-        taken.add(candidate)
-        chosen[name] = candidate
-    return chosen
+def _assign(names: Sequence[str], *, prefix: str, reserved: Collection[str] = ()) -> list[str]:
+    wanted = [identifier(name, prefix) for name in names]
+    chosen: list[str | None] = [None] * len(names)
+    taken: set[str] = set()
+    for place, (name, text) in enumerate(zip(names, wanted, strict=True)):
+        if name == text and text not in taken and not _clashes(text, reserved):
+            taken.add(text)
+            chosen[place] = text
+    return [text or _free(want, taken, reserved) for text, want in zip(chosen, wanted, strict=True)]
+
+
+def _free(text: str, taken: set[str], reserved: Collection[str]) -> str:
+    number, candidate = 2, text
+    while candidate in taken or _clashes(candidate, reserved):
+        candidate, number = f"{text}_{number}", number + 1
+    taken.add(candidate)
+    return candidate
 
 
 def _clashes(text: str, reserved: Collection[str]) -> bool:

@@ -1,0 +1,187 @@
+"""The tool lists of all servers ever seen, on disk, so that a run needs no server to know what it offers.
+
+SQLite in WAL mode, readable by its owner only, safe with several processes. It is a cache: a damaged file is set aside
+and built anew, and where it cannot be written the run goes on without. A listing is kept under the fingerprint of its
+server's configuration, so a changed command or address is a server never seen.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import CatalogueError
+from .listing import ListedTool, Listing
+
+_log = logging.getLogger(__name__)
+_VERSION = 1
+_BUSY_SECONDS = 10.0
+_TABLE = """
+CREATE TABLE IF NOT EXISTS listings (
+    fingerprint TEXT PRIMARY KEY,
+    server TEXT NOT NULL,
+    way TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    listing TEXT NOT NULL,
+    listed_at REAL NOT NULL,
+    ttl_seconds REAL
+)"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one server."""
+
+    listing: Listing
+    way: str
+    """The way of connecting that worked."""
+    listed_at: float
+
+    @property
+    def age_seconds(self) -> float:
+        """How old the listing is."""
+        return max(0.0, time.time() - self.listed_at)
+
+
+class Catalogue:
+    """The cache at `path`; without a path it lives in memory. Problems with the file are collected in `warnings`."""
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = Path(path) if path is not None else None
+        self.warnings: list[str] = []
+        self._memory: dict[str, Entry] = {}
+        if self.path is not None:
+            self._prepare(self.path)
+
+    def get(self, fingerprint: str) -> Entry | None:
+        """The entry of a server, or None where it was never listed."""
+        return self.get_all([fingerprint]).get(fingerprint)
+
+    def get_all(self, fingerprints: Sequence[str]) -> dict[str, Entry]:
+        """The entries of those servers that were ever listed."""
+        if self.path is None:
+            return {key: self._memory[key] for key in fingerprints if key in self._memory}
+        marks = ",".join("?" * len(fingerprints))
+        rows = self._execute(
+            f"SELECT fingerprint, listing, way, listed_at FROM listings WHERE fingerprint IN ({marks})", tuple(fingerprints)
+        )
+        found: dict[str, Entry] = {}
+        for key, text, way, listed_at in rows:
+            with suppress(ValueError, TypeError, KeyError):  # written by another version: as good as never seen
+                found[key] = Entry(_decode(text), str(way), float(listed_at))
+        return found
+
+    def put(self, fingerprint: str, server: str, listing: Listing, way: str) -> Entry:
+        """Keep a listing that was fetched just now."""
+        entry = Entry(listing, way, time.time())
+        if self.path is None:
+            self._memory[fingerprint] = entry
+            return entry
+        self._execute(
+            "INSERT OR REPLACE INTO listings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (fingerprint, server, way, listing.protocol, listing.identity, _encode(listing), entry.listed_at,
+             listing.ttl_seconds),
+        )
+        return entry
+
+    def remove(self, fingerprint: str) -> None:
+        """Forget a server."""
+        self._memory.pop(fingerprint, None)
+        self._execute("DELETE FROM listings WHERE fingerprint = ?", (fingerprint,))
+
+    def _execute(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        if self.path is None:
+            return []
+        for attempt in range(2):
+            try:
+                with closing(self._connect(self.path)) as connection, connection:
+                    return connection.execute(statement, values).fetchall()
+            except sqlite3.OperationalError as error:  # locked for too long, disk full, read-only
+                self._warn(f"the tool catalogue {self.path} was not used: {error}")
+                return []
+            except sqlite3.DatabaseError:
+                if attempt == 0:
+                    self._prepare(self.path)
+        return []
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _prepare(self, path: Path) -> None:
+        """Create the file, or set a damaged one aside and create it anew; one process at a time."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with _locked(path.with_name(f"{path.name}.lock")):
+                if not self._is_sound(path):
+                    self._set_aside(path)
+                    if not self._is_sound(path):
+                        raise CatalogueError(f"cannot rebuild {path}", where=str(path), mend="remove the file")
+        except OSError as error:
+            raise CatalogueError(
+                f"cannot open the tool catalogue {path}: {error}", where=str(path),
+                mend="check the folder and its permissions",
+            ) from error
+
+    def _is_sound(self, path: Path) -> bool:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            with closing(self._connect(path)) as connection, connection:
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    connection.execute("PRAGMA journal_mode = WAL")
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version not in (0, _VERSION):
+                    return False
+                connection.execute(_TABLE)
+                connection.execute("SELECT fingerprint, listing FROM listings LIMIT 1").fetchone()
+                if version == 0:
+                    connection.execute(f"PRAGMA user_version = {_VERSION}")
+                return True
+        except sqlite3.OperationalError as error:
+            raise OSError(str(error)) from error
+        except sqlite3.DatabaseError:
+            return False
+
+    def _set_aside(self, path: Path) -> None:
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+        path.rename(aside)
+        for ending in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + ending).unlink()
+        self._warn(f"the tool catalogue {path} was damaged: it was set aside as {aside.name} and is built anew")
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+            _log.debug(text)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _encode(listing: Listing) -> str:
+    return json.dumps(asdict(listing), separators=(",", ":"))
+
+
+def _decode(text: str) -> Listing:
+    data = json.loads(text)
+    tools = tuple(ListedTool(**tool) for tool in data.pop("tools"))
+    return Listing(tools=tools, problems=tuple(data.pop("problems")), **data)

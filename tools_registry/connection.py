@@ -1,0 +1,200 @@
+"""One connection to one server, owned by one task from its first to its last moment.
+
+The SDK wants a connection to be closed by the task that opened it; with an owner task each, connections can be opened
+and closed in any order, by anybody, and a server that breaks down takes nobody else along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+from . import listing, sdk_internals
+from .config import CALL_SECONDS, CONNECT_SECONDS, ServerConfig
+from .diagnosis import Evidence, call_failure, is_final, start_failure
+from .errors import ServerError, ServerStartError
+from .leftovers import end_leftovers, new_mark
+from .listing import Listing
+from .results import RESULT_BYTES
+from .stderr import StderrTail
+from .transports import client_for, ways
+
+_SECOND_ATTEMPT = 0.5
+"""Share of the connect time-out for every way after the first."""
+_CLOSE_SECONDS = 12.0
+"""More than the SDK's own bounded shutdown takes."""
+_BACKSTOP_SECONDS = 3.0
+"""The SDK's time-out does not cover writing to a server that reads nothing."""
+_RUBBISH_KEPT = 5
+
+
+class Connection:
+    """A live connection to `target`: a `ServerConfig`, or an MCP server object of this process."""
+
+    def __init__(
+        self,
+        name: str,
+        target: ServerConfig | object,
+        *,
+        remembered: str | None = None,
+        result_bytes: int = RESULT_BYTES,
+        on_list_changed: Callable[[], None] | None = None,
+        callbacks: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.config = target if isinstance(target, ServerConfig) else None
+        self.way = ""
+        """The way of connecting that worked."""
+        self._target = target
+        self._ways = ways(self.config, remembered)
+        self._event_bytes = 2 * result_bytes + 1_048_576
+        self._on_list_changed = on_list_changed
+        self._callbacks = dict(callbacks or {})
+        self._mark = new_mark()
+        self._stop = asyncio.Event()
+        self._client: Any = None
+        self._stderr: StderrTail | None = None
+        self._rubbish: list[str] = []
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ready.add_done_callback(_retrieve)
+        self._owner: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start the server or connect to it; returns when it has answered. Raises `ServerError`."""
+        if self._owner is None:
+            self._owner = asyncio.create_task(self._own(), name=f"mcp server {self.name}")
+        await asyncio.shield(self._ready)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the other side is not known to be gone."""
+        return self._client is not None and not self._stop.is_set() and not sdk_internals.is_closed(self._client.session)
+
+    async def listing(self) -> Listing:
+        """The server's tools as it lists them now. Raises `ServerError`."""
+        try:
+            return await listing.fetch(self._client)
+        except Exception as error:
+            failure = call_failure(error, self._evidence(), "tools/list", listing.LIST_SECONDS)
+            if isinstance(failure, ServerError):
+                raise failure from error
+            raise ServerStartError(f"server {self.name!r} does not list its tools: {failure.message}", server=self.name,
+                                   where=self._evidence().where, mend="check that it offers tools") from error
+
+    async def call(self, tool_name: str, arguments: Mapping[str, object], timeout_seconds: float | None = None) -> Any:
+        """Call a tool and return the SDK's `CallToolResult`. Raises `ServerError` or `ToolFailed`.
+
+        After `timeout_seconds`, or when the caller is cancelled, the call is cancelled on the server as well.
+        """
+        seconds = timeout_seconds or (self.config.call_seconds if self.config else CALL_SECONDS)
+        try:
+            async with asyncio.timeout(seconds + _BACKSTOP_SECONDS):
+                return await self._client.call_tool(tool_name, dict(arguments), read_timeout_seconds=seconds)
+        except Exception as error:
+            await asyncio.sleep(0)  # a dying server's last words may have just arrived
+            raise call_failure(error, self._evidence(), f"{self.name}.{tool_name}", seconds) from error
+
+    async def close(self) -> None:
+        """End the connection and every process behind it. Never hangs, never raises, may be called twice."""
+        self._stop.set()
+        if self._owner is None:
+            return
+        if not self._ready.done():
+            self._owner.cancel()  # it is still connecting, and need not go on
+        await asyncio.wait({self._owner}, timeout=_CLOSE_SECONDS)
+        if not self._owner.done():
+            self._owner.cancel()
+            await asyncio.wait({self._owner}, timeout=_CLOSE_SECONDS / 2)
+        self._end_leftovers()
+
+    async def _own(self) -> None:
+        failure: ServerError | None = None
+        try:
+            for attempt, way in enumerate(self._ways):
+                failure = await self._attempt(way, self._connect_seconds(attempt))
+                if failure is None or is_final(failure) or self._stop.is_set():
+                    break
+        finally:
+            self._client = None
+            if not self._ready.done():
+                self._ready.set_exception(failure or self._start_error(asyncio.CancelledError("closed"), 0))
+
+    async def _attempt(self, way: str, seconds: float) -> ServerError | None:
+        """Connect in one way and stay until told to stop; returns why it could not be connected."""
+        self._stderr, self._rubbish = StderrTail(), []
+        stack = AsyncExitStack()
+        try:
+            async with stack:
+                async with asyncio.timeout(seconds):
+                    self._client = await stack.enter_async_context(self._open_client(way))
+                self._stderr.started()
+                self.way = way
+                self._ready.set_result(None)
+                watcher = asyncio.create_task(self._watch_list())
+                await self._stop.wait()
+                watcher.cancel()
+                await asyncio.wait({watcher})
+        except Exception as error:
+            return None if self._ready.done() else self._start_error(error, seconds)
+        finally:
+            self._stderr.close()
+            self._end_leftovers()
+        return None
+
+    def _open_client(self, way: str) -> Any:
+        assert self._stderr is not None
+        return client_for(
+            self._target, way, stderr=self._stderr, mark=self._mark, handler=self._on_message,
+            event_bytes=self._event_bytes, callbacks=self._callbacks,
+        )
+
+    def _connect_seconds(self, attempt: int) -> float:
+        seconds = self.config.connect_seconds if self.config else CONNECT_SECONDS
+        return seconds if attempt == 0 else seconds * _SECOND_ATTEMPT
+
+    def _start_error(self, error: BaseException, seconds: float) -> ServerError:
+        return start_failure(error, self._evidence(), seconds)
+
+    def _evidence(self) -> Evidence:
+        lines = self._stderr.lines() if self._stderr else []
+        text = self._stderr.text() if self._stderr else ""
+        return Evidence(self.name, self.config, lines, text, tuple(self._rubbish))
+
+    async def _on_message(self, message: Any) -> None:
+        if isinstance(message, Exception):
+            self._rubbish = [*self._rubbish, _rubbish_text(message)][-_RUBBISH_KEPT:]
+        elif getattr(message, "method", "") == "notifications/tools/list_changed" and self._on_list_changed:
+            self._on_list_changed()
+
+    async def _watch_list(self) -> None:
+        """Servers of 2026-07-28 tell of changes only to those who listen."""
+        client = self._client
+        changes = getattr(client.server_capabilities.tools, "list_changed", False)
+        if self._on_list_changed is None or self.config is None or not changes or client.session.discover_result is None:
+            return
+        with suppress(Exception):  # a lost subscription costs only the news
+            async with client.listen(tools_list_changed=True) as subscription:
+                async for _ in subscription:
+                    self._on_list_changed()
+
+    def _end_leftovers(self) -> None:
+        if self.config is not None and self.config.transport == "stdio":
+            end_leftovers(self._mark)
+
+
+def _retrieve(future: asyncio.Future[None]) -> None:
+    """A failure that nobody waited for must not end in a warning."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _rubbish_text(error: Exception) -> str:
+    """The line of stdout behind a parse error."""
+    details = getattr(error, "errors", None)
+    with suppress(Exception):
+        if callable(details):
+            text = str(details()[0].get("input", ""))
+            return "".join(c for c in text if c.isprintable())[:200]
+    return str(error)[:200]

@@ -1,0 +1,87 @@
+"""The errors of the tools registry.
+
+    RegistryError                     anything this room can explain; has `.message`, `.where`, `.mend` and `.kind`
+    ├── ConfigError                   a server configuration file is missing, malformed, or names an unset variable
+    ├── CatalogueError                the cache of tool lists can neither be opened nor rebuilt
+    ├── ServerError                   a server could not be reached or broke down; has `.server`
+    │   ├── ServerStartError          it did not start, or refused the connection
+    │   ├── ServerDied                the connection ended while in use
+    │   ├── ServerTimeout             it did not answer in time (the call was cancelled on the server)
+    │   └── ServerProtocolError       it answered, but not with what the protocol demands
+    ├── UnknownTool                   no server lists a tool of that name
+    ├── ArgumentError                 the arguments do not fit the tool's schema; nothing was sent
+    └── ToolFailed                    the tool ran and reported an error
+
+Catch `RegistryError` around a call to turn any of them into an error of the program that made it; `.kind` is the word
+that a program sees as `ToolError.kind`. Texts that come from a server are untrusted, whatever class carries them.
+"""
+
+from __future__ import annotations
+
+
+class RegistryError(Exception):
+    """Something went wrong at `where` (file, server, field, tool); `mend` says what to do next."""
+
+    kind = "failed"
+
+    def __init__(self, message: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.mend = mend
+
+
+class ConfigError(RegistryError):
+    """A server configuration is missing, malformed, or names an unset variable."""
+
+
+class CatalogueError(RegistryError):
+    """The cache of tool lists can neither be opened nor rebuilt."""
+
+
+class ServerError(RegistryError):
+    """A server could not be reached or broke down."""
+
+    kind = "server"
+
+    def __init__(self, message: str, *, server: str, where: str = "", mend: str = "") -> None:
+        super().__init__(message, where=where or f"server {server}", mend=mend)
+        self.server = server
+
+
+class ServerStartError(ServerError):
+    """The server did not start, or refused the connection."""
+
+
+class ServerDied(ServerError):
+    """The connection ended while in use; whether the call took effect is unknown."""
+
+
+class ServerTimeout(ServerError):
+    """The server did not answer in time."""
+
+    kind = "timeout"
+
+
+class ServerProtocolError(ServerError):
+    """The server answered, but not with what the protocol demands."""
+
+
+class UnknownTool(RegistryError):
+    """No server lists a tool of that name."""
+
+    kind = "not_found"
+
+
+class ArgumentError(RegistryError):
+    """The arguments do not fit the tool's schema; nothing was sent."""
+
+    kind = "invalid"
+
+
+class ToolFailed(RegistryError):
+    """The tool ran and reported an error of a `kind` such as `failed`, `not_found`, `invalid`, `denied` or `too_large`."""
+
+    def __init__(self, message: str, *, kind: str = "failed", where: str = "", mend: str = "") -> None:
+        super().__init__(message, where=where, mend=mend)
+        self.kind = kind

@@ -1,0 +1,153 @@
+"""Tool lists as servers send them: fetched page by page, checked tool by tool.
+
+The SDK's own `list_tools` refuses a whole page for one malformed tool. Here such a tool is left out and reported, and
+nothing of a listing is believed to be reasonable in size.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from .sdk_internals import adopt_listing, raw_request
+
+LIST_SECONDS = 60.0
+MAX_PAGES = 200
+MAX_TOOLS = 10_000
+MAX_TOOL_CHARS = 500_000
+
+
+@dataclass(frozen=True)
+class ListedTool:
+    """One well-formed entry of a tool list, under the server's own name."""
+
+    name: str
+    description: str
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any] | None = None
+    read_only_hint: bool = False
+    idempotent_hint: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All that a server said about itself and its tools."""
+
+    tools: tuple[ListedTool, ...] = ()
+    problems: tuple[str, ...] = ()
+    """One line for each tool that was left out or mended."""
+    instructions: str = ""
+    identity: str = ""
+    """Name and version by which the server calls itself."""
+    protocol: str = ""
+    ttl_seconds: float | None = None
+
+
+async def fetch(client: Any, *, timeout_seconds: float = LIST_SECONDS) -> Listing:
+    """List the tools of a connected SDK `Client`, and make it call them without asking again."""
+    raw, ttl_ms, problems = await _pages(client.session, timeout_seconds)
+    tools, wrong = read_tools(raw)
+    kept = adopt_listing(client.session, [(tool.name, tool.input_schema) for tool in tools])
+    problems += wrong + [f"{tool.name!r} left out: invalid x-mcp-header" for tool in tools if tool.name not in kept]
+    info = client.server_info
+    return Listing(
+        tools=tuple(tool for tool in tools if tool.name in kept),
+        problems=tuple(problems),
+        instructions=client.instructions or "",
+        identity=f"{info.name} {info.version}".strip() if info else "",
+        protocol=client.protocol_version,
+        ttl_seconds=ttl_ms / 1000 if isinstance(ttl_ms, int | float) and ttl_ms > 0 else None,
+    )
+
+
+async def _pages(session: Any, timeout_seconds: float) -> tuple[list[Any], Any, list[str]]:
+    tools: list[Any] = []
+    problems: list[str] = []
+    cursors: set[str] = set()
+    cursor, ttl_ms = None, None
+    while True:
+        page = await raw_request(session, "tools/list", {"cursor": cursor} if cursor else {}, timeout_seconds)
+        found = page.get("tools")
+        if not isinstance(found, list):
+            problems.append("the tool list has no list of tools")
+            return tools, ttl_ms, problems
+        tools += found
+        ttl_ms = page.get("ttlMs") if ttl_ms is None else ttl_ms
+        cursor = page.get("nextCursor")
+        if not cursor or not isinstance(cursor, str):
+            return tools, ttl_ms, problems
+        if cursor in cursors or len(cursors) >= MAX_PAGES or len(tools) > MAX_TOOLS:
+            problems.append(f"the tool list does not end; only the first {len(tools)} tools are used")
+            return tools, ttl_ms, problems
+        cursors.add(cursor)
+
+
+def read_tools(raw: list[Any]) -> tuple[list[ListedTool], list[str]]:
+    """The well-formed tools of a raw list, and a line for each one that was left out or mended."""
+    tools: list[ListedTool] = []
+    problems: list[str] = []
+    names: set[str] = set()
+    for place, entry in enumerate(raw[:MAX_TOOLS]):
+        tool = _read_tool(entry, place, problems)
+        if tool is None:
+            continue
+        if tool.name in names:
+            problems.append(f"{_shown(tool.name)} is listed twice; the first one is used")
+            continue
+        names.add(tool.name)
+        tools.append(tool)
+    return tools, problems
+
+
+def _read_tool(entry: Any, place: int, problems: list[str]) -> ListedTool | None:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or not name.strip() or len(name) > 512:
+        problems.append(f"tool {place + 1} left out: it has no usable name")
+        return None
+    wrong = _wrong_schema(entry.get("inputSchema", ...))
+    if wrong or len(json.dumps(entry, default=str)) > MAX_TOOL_CHARS:
+        problems.append(f"{_shown(name)} left out: {wrong or 'its description and schemas are too large'}")
+        return None
+    output = entry.get("outputSchema")
+    if output is not None and not isinstance(output, dict):
+        problems.append(f"{_shown(name)}: its outputSchema is ignored, it is no object")
+        output = None
+    hints = entry.get("annotations")
+    hints = hints if isinstance(hints, dict) else {}
+    description = entry.get("description") or entry.get("title") or hints.get("title") or ""
+    return ListedTool(
+        name=name,
+        description=description if isinstance(description, str) else "",
+        input_schema={"type": "object", **entry["inputSchema"]},
+        output_schema=output,
+        read_only_hint=hints.get("readOnlyHint") is True,
+        idempotent_hint=hints.get("idempotentHint") is True,
+    )
+
+
+def _wrong_schema(schema: Any) -> str:
+    if schema is ...:
+        return "it has no inputSchema"
+    if not isinstance(schema, dict):
+        return "its inputSchema is no object"
+    if schema.get("type", "object") != "object":
+        return f"its inputSchema has type {str(schema['type'])[:40]!r} instead of 'object'"
+    if not isinstance(schema.get("properties", {}), dict):
+        return "the properties of its inputSchema are no object"
+    return ""
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 60 else f"{name[:57]}...")
+
+
+async def of_own_server(server: Any) -> Listing | None:
+    """The list of an `MCPServer` of this process without a connection; None where that takes one."""
+    from mcp.server import MCPServer
+
+    if not isinstance(server, MCPServer):
+        return None
+    raw = [tool.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in await server.list_tools()]
+    tools, problems = read_tools(raw)
+    return Listing(tuple(tools), tuple(problems), server.instructions or "", server.name)

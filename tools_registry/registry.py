@@ -1,0 +1,230 @@
+"""All tools of all servers, and the one owner of every connection.
+
+A server passes through four states: configured, known (its tool list is in the catalogue), started (a live connection)
+and called. Opening a registry lists only servers never seen before; nothing else is started until a call needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from . import arguments as checking
+from .catalogue import Catalogue
+from .config import ServerConfig
+from .errors import UnknownTool
+from .identifiers import server_identifiers
+from .results import RESULT_BYTES, native
+from .search import Hit, ToolIndex
+from .server import Server
+from .tool import Tool
+
+STARTS_AT_ONCE = 4
+"""Starting servers is bound by the processor; more at a time is not faster."""
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """One server as the registry knows it."""
+
+    name: str
+    """Its identifier in programs."""
+    server_name: str
+    tool_count: int
+    instructions: str = ""
+    problem: str | None = None
+    """Why its tools could not be listed; such a server has none, the others stay usable."""
+    warnings: tuple[str, ...] = ()
+    """Malformed tools that were left out."""
+    identity: str = ""
+    protocol: str = ""
+    listed_at: float | None = None
+    """When its list was fetched (seconds since 1970); None for servers of this process."""
+    in_process: bool = False
+    source: str = ""
+
+
+class Registry:
+    """The tools of `servers` (from configuration files) and of `in_process` servers (MCP server objects by name).
+
+        async with Registry(load_config("mcp.json"), catalogue=Catalogue(path)) as registry:
+            tool = registry.tools["time.convert_time"]
+            value = await registry.call(tool, {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"})
+
+    The hints of in-process servers (read-only, idempotent) are trusted, those of others only with `trustHints`.
+    `callbacks` are handed to the SDK's client (`elicitation_callback`, `sampling_callback`, ...); `on_progress` is told
+    in a line when servers are being listed for the first time.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[ServerConfig] = (),
+        *,
+        in_process: Mapping[str, object] | None = None,
+        catalogue: Catalogue | None = None,
+        callbacks: Mapping[str, Any] | None = None,
+        on_progress: Callable[[str], None] | None = None,
+        result_bytes: int = RESULT_BYTES,
+    ) -> None:
+        self.catalogue = catalogue if catalogue is not None else Catalogue()
+        self.started: list[str] = []
+        self._result_bytes = result_bytes
+        self._on_progress = on_progress or (lambda line: None)
+        targets: list[tuple[str, ServerConfig | object]] = [*(in_process or {}).items()]
+        targets += [(config.name, config) for config in _without_repeats(servers)]
+        names = server_identifiers([name for name, _ in targets])
+        self._servers = {
+            name: Server(name, original, target, self.catalogue, result_bytes=result_bytes, callbacks=callbacks,
+                         on_change=self._forget_index)
+            for name, (original, target) in zip(names, targets, strict=True)
+        }
+        self._tools: dict[str, Tool] | None = None
+        self._index: ToolIndex | None = None
+        self._validator = checking.ArgumentValidator()
+        self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        known = self.catalogue.get_all([server.config.fingerprint for server in self._servers.values() if server.config])
+        new = []
+        for server in self._servers.values():
+            entry = known.get(server.config.fingerprint) if server.config else None
+            if entry is not None:
+                server.know(entry)
+            else:
+                new.append(server)
+        try:
+            await self._list(new)
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """All tools by full name."""
+        if self._tools is None:
+            self._tools = {tool.full_name: tool for server in self._servers.values() for tool in server.tools}
+        return MappingProxyType(self._tools)
+
+    @property
+    def servers(self) -> Sequence[ServerInfo]:
+        """All servers, those of this process first, in the order they were given."""
+        return [_info(server) for server in self._servers.values()]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What did not go well without stopping anything: the catalogue, servers without a list, tools left out."""
+        found = list(self.catalogue.warnings)
+        for server in self._servers.values():
+            found += [f"server {server.server_name}: {server.problem}"] if server.problem else []
+            found += [f"server {server.server_name}: tool {line}" for line in server.listing.problems]
+        return found
+
+    def search(self, query: str, k: int = 8) -> list[Hit]:
+        """The `k` best tools for a query, best first."""
+        return self._searchable().search(query, k)
+
+    def first_view(self, task: str, *, minimum: int = 8, limit: int = 16) -> list[Tool]:
+        """The tools that a run shows before its first turn, best first."""
+        return self._searchable().first_view(task, minimum=minimum, limit=limit)
+
+    def tool(self, full_name: str) -> Tool:
+        """The tool of that name. Raises `UnknownTool`, which names the nearest ones."""
+        try:
+            return self.tools[full_name]
+        except KeyError:
+            raise self._unknown(full_name) from None
+
+    def nearest(self, full_name: str) -> list[str]:
+        """The full names most like `full_name`, best first."""
+        server, _, name = full_name.partition(".")
+        inside = [tool.name for tool in self._servers[server].tools] if server in self._servers else []
+        same_server = [f"{server}.{close}" for close in checking.nearest(name, inside, 2)]
+        elsewhere = [tool.full_name for tool in self.tools.values() if tool.name == name]
+        anywhere = checking.nearest(full_name, self.tools, 3)
+        return list(dict.fromkeys([*same_server, *elsewhere, *anywhere]))[:3]
+
+    def validate(self, tool: Tool, arguments: Mapping[str, object]) -> dict[str, object]:
+        """Arguments under the tool's own parameter names, ready to be sent. Raises `ArgumentError`."""
+        return self._validator.validate(tool, arguments)
+
+    async def call(
+        self, tool: Tool, arguments: Mapping[str, object], *, timeout_seconds: float | None = None
+    ) -> object:
+        """Call a tool and return its result as a native value that JSON can hold.
+
+        Starts the tool's server where it is not running. Arguments are validated first. Raises `ArgumentError`,
+        `ToolFailed`, `UnknownTool`, or a `ServerError`.
+        """
+        server = self._servers.get(tool.server)
+        if server is None:
+            raise self._unknown(tool.full_name)
+        sent = self.validate(tool, arguments)
+        connection = await server.connected(self._starting, self._note_start)
+        if tool.full_name not in self.tools:
+            raise self._unknown(tool.full_name)
+        result = await connection.call(tool.tool_name or tool.name, sent, timeout_seconds)
+        return native(
+            result, tool=tool.full_name, output_schema=tool.output_schema, limit_bytes=self._result_bytes,
+            own=server.config is None,
+        )
+
+    async def refresh(self, server_name: str | None = None) -> None:
+        """List all servers again, or the one of that name (identifier or original); starts and stops them."""
+        chosen = [server for server in self._servers.values() if server_name in (None, server.name, server.server_name)]
+        if not chosen:
+            close = checking.nearest(server_name or "", self._servers)
+            raise UnknownTool(f"no server {server_name!r}" + (f", did you mean {close[0]!r}?" if close else ""),
+                              where=str(server_name), mend=f"known servers: {', '.join(self._servers) or 'none'}")
+        await self._list(chosen)
+
+    async def _list(self, servers: Sequence[Server]) -> None:
+        outside = [server.server_name for server in servers if server.config is not None]
+        if outside:
+            self._on_progress(f"listing the tools of {', '.join(outside)}")
+        async with asyncio.TaskGroup() as group:
+            for server in servers:
+                group.create_task(server.list_once(self._starting))
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(server.close() for server in self._servers.values()))
+
+    def _searchable(self) -> ToolIndex:
+        if self._index is None:
+            self._index = ToolIndex(self.tools.values())
+        return self._index
+
+    def _forget_index(self) -> None:
+        self._tools = self._index = None
+
+    def _note_start(self, server: Server) -> None:
+        if server.config is not None and server.server_name not in self.started:
+            self.started.append(server.server_name)
+
+    def _unknown(self, full_name: str) -> UnknownTool:
+        close = self.nearest(full_name)
+        meant = f", did you mean {' or '.join(close)}?" if close else ""
+        return UnknownTool(f"no tool {full_name}{meant}", where=full_name, mend="search_tools(query) finds tools by words")
+
+
+def _without_repeats(servers: Sequence[ServerConfig]) -> list[ServerConfig]:
+    """The same server in two configuration files is one server."""
+    return list({(config.name, config.fingerprint): config for config in servers}.values())
+
+
+def _info(server: Server) -> ServerInfo:
+    known = server.listing
+    return ServerInfo(
+        name=server.name, server_name=server.server_name, tool_count=len(server.tools), instructions=known.instructions,
+        problem=server.problem, warnings=known.problems, identity=known.identity, protocol=known.protocol,
+        listed_at=server.listed_at, in_process=server.config is None,
+        source=server.config.source if server.config else "",
+    )

@@ -1,0 +1,152 @@
+"""One server of a registry: what is known of it, and its connection while it has one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from . import listing as listings
+from .catalogue import Catalogue, Entry
+from .config import ServerConfig
+from .connection import Connection
+from .errors import RegistryError
+from .identifiers import tool_identifiers
+from .listing import ListedTool, Listing
+from .tool import Tool
+
+
+class Server:
+    """A server under its identifier `name`, reached by a `ServerConfig` or being an MCP server object of this process."""
+
+    def __init__(
+        self,
+        name: str,
+        server_name: str,
+        target: ServerConfig | object,
+        catalogue: Catalogue,
+        *,
+        result_bytes: int,
+        callbacks: Mapping[str, Any] | None,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.server_name = server_name
+        self.config = target if isinstance(target, ServerConfig) else None
+        self.listing = Listing()
+        self.listed_at: float | None = None
+        self.problem: str | None = None
+        self.tools: list[Tool] = []
+        self._target = target
+        self._catalogue = catalogue
+        self._way: str | None = None
+        self._options: dict[str, Any] = {"result_bytes": result_bytes, "callbacks": callbacks}
+        self._on_change = on_change
+        self._list_is_old = False
+        self._connection: Connection | None = None
+        self._opening: Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    def know(self, entry: Entry) -> None:
+        """Take over what the catalogue knows."""
+        self._way, self.listed_at, self.problem = entry.way, entry.listed_at, None
+        self._take(entry.listing)
+
+    async def list_once(self, starting: asyncio.Semaphore) -> None:
+        """Fetch the tool list, with a connection only for that; a failure becomes the server's `problem`."""
+        try:
+            own = await listings.of_own_server(self._target) if self.config is None else None
+            if own is not None:
+                self._take(own)
+                return
+            async with self._connecting, starting:
+                if self._connection is not None and self._connection.alive:
+                    await self._relist(self._connection)
+                else:
+                    await self._list_apart()
+        except RegistryError as error:
+            self._fail(error.message + (f" ({error.mend})" if error.mend else ""))
+        except Exception as error:  # whatever one server does, the others stay usable
+            self._fail(f"cannot be listed: {type(error).__name__}: {error}")
+
+    async def connected(self, starting: asyncio.Semaphore, on_start: Callable[[Server], None]) -> Connection:
+        """The live connection, opened where there is none. The first one of a run lists the tools again."""
+        async with self._connecting:
+            if self._connection is not None and not self._connection.alive:
+                await self._disconnect()
+            if self._connection is None:
+                connection = self._new_connection()
+                try:
+                    async with starting:
+                        await connection.open()
+                    on_start(self)
+                    await self._relist(connection)
+                except BaseException:
+                    await connection.close()
+                    raise
+                self._connection, self._opening = connection, None
+            elif self._list_is_old:
+                await self._relist(self._connection)
+            return self._connection
+
+    async def close(self) -> None:
+        """End the connection, also one that is just being opened."""
+        if self._opening is not None:
+            await self._opening.close()
+        async with self._connecting:
+            await self._disconnect()
+
+    async def _list_apart(self) -> None:
+        connection = self._new_connection()
+        try:
+            await connection.open()
+            await self._relist(connection)
+        finally:
+            await connection.close()
+            self._opening = None
+
+    async def _relist(self, connection: Connection) -> None:
+        self._list_is_old = False
+        fetched = await connection.listing()
+        self._way, self.problem = connection.way, None
+        if self.config is not None and (fetched != self.listing or self.listed_at is None):
+            entry = self._catalogue.put(self.config.fingerprint, self.server_name, fetched, connection.way)
+            self.listed_at = entry.listed_at
+        if fetched != self.listing:
+            self._take(fetched)
+
+    def _new_connection(self) -> Connection:
+        self._opening = Connection(
+            self.server_name, self._target, remembered=self._way, on_list_changed=self._note_change, **self._options
+        )
+        return self._opening
+
+    def _fail(self, problem: str) -> None:
+        self.problem = problem
+        self._take(Listing())
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _note_change(self) -> None:
+        self._list_is_old = True
+
+    def _take(self, listing: Listing) -> None:
+        self.listing = listing
+        offered = [tool for tool in listing.tools if self.config is None or self.config.offers(tool.name)]
+        names = tool_identifiers([tool.name for tool in offered])
+        self.tools = [self._tool(name, tool) for name, tool in zip(names, offered, strict=True)]
+        self._on_change()
+
+    def _tool(self, name: str, listed: ListedTool) -> Tool:
+        trusted = self.config is None or self.config.trust_hints
+        named = self.config is not None and listed.name in self.config.idempotent_tools
+        tool = Tool(
+            server=self.name, name=name, description=listed.description, input_schema=listed.input_schema,
+            output_schema=listed.output_schema, server_name=self.server_name, tool_name=listed.name,
+        )
+        read_only = trusted and listed.read_only_hint
+        return replace(tool, read_only=read_only, idempotent=named or read_only or (trusted and listed.idempotent_hint))
