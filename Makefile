@@ -1,4 +1,4 @@
-# make run TASK="..."   answer a task; ARGS="--json --workspace DIR" are passed on. Alone: a demonstration.
+# make run TASK="..."   answer a task on the files in examples/workspace; ARGS="--workspace DIR --json" are passed on
 # make test             every check that finishes in minutes
 # make check-all        also fuzzing, kill tests, conformance and foreign servers
 # make nano             train the nano policy from nothing on this machine (NANO_ARGS="--recipe cpu")
@@ -11,7 +11,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 DEMO := How many words are in notes.md?
 
-# make expands `$$` in a TASK given on its command line; `value` takes the text as it was typed, and the shell then
+# GNU make expands `$$` in a TASK given on its command line; `value` takes the text as it was typed, and the shell then
 # reads it from the environment, so that quotes, dollars and backticks arrive unharmed.
 ifdef TASK
 export ATLAS_MAKE_TASK := $(value TASK)
@@ -29,12 +29,10 @@ dev:
 	@.ci/setup dev
 
 run: install
-ifdef TASK
-	@exec $(BIN)/atlas run $(value ARGS) -- "$$ATLAS_MAKE_TASK"
-else
-	@echo 'atlas: demonstration: atlas run --workspace examples/workspace "$(DEMO)"' >&2
-	@exec $(BIN)/atlas run --workspace examples/workspace $(value ARGS) -- "$(DEMO)"
+ifndef TASK
+	@echo 'atlas: a demonstration: make run TASK="$(DEMO)"' >&2
 endif
+	@exec $(BIN)/atlas run --workspace examples/workspace $(value ARGS) -- "$${ATLAS_MAKE_TASK:-$(DEMO)}"
 
 test: lint types tests
 

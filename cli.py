@@ -1,5 +1,79 @@
-"""The `atlas` command."""
+"""The `atlas` command: thin verbs that call the rooms below.
+
+stdout carries the result only; progress, warnings and errors go to stderr. Exit codes: 0 done, 1 the task was not
+solved, 2 wrong usage or configuration, 3 a tool server or model could not be reached, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from .commands import doctor, episodes, evaluate, execute, run, tools, trust
+from .commands.report import report_failure
+
+app = typer.Typer(
+    name="atlas",
+    help="Run a small language model as an agent over any number of MCP tools.",
+    epilog="Exit codes: 0 done, 1 not solved, 2 wrong usage or configuration, 3 not reachable, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("exec")(execute.execute)
+app.add_typer(tools.app, name="tools")
+app.add_typer(episodes.app, name="episodes")
+app.command("eval")(evaluate.evaluate)
+app.command("trust")(trust.trust)
+app.command("doctor")(doctor.doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"atlas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")] = False,
+) -> None:
+    """Options that hold for every verb."""
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Verbs return theirs, or None for 0."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug, as_json = "--debug" in options, "--json" in options
+    kept = [word for place, word in enumerate(arguments) if word != "--debug" or place >= len(options)]
+    try:
+        result = app(kept, prog_name="atlas", standalone_mode=False)
+    except BrokenPipeError:  # the reader of our stdout has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return report_failure(error, as_json=as_json, debug=debug)
+    return result if isinstance(result, int) else 0
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point of the `atlas` script."""
+    code = invoke(sys.argv[1:])
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

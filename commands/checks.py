@@ -1,0 +1,135 @@
+"""The checks of `atlas doctor`, each a finding of one line; a check that fails says what to do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from .report import UNREACHABLE, USAGE, describe
+from .settings import Settings
+
+LOW_DISK_MB = 500
+PACKAGES = ("llama-cpp-python", "mcp", "RestrictedPython", "duckdb", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    check: str
+    state: Literal["ok", "warning", "wrong"]
+    detail: str
+    mend: str = ""
+    exit_code: int = USAGE
+
+
+async def all_checks(home: Path, settings: Settings) -> list[Finding]:
+    """Every check, in the order in which one would go about it."""
+    return [
+        *versions(),
+        *disk(home),
+        *sandbox(),
+        *await model(settings),
+        *await servers(home, settings),
+    ]
+
+
+def versions() -> Iterator[Finding]:
+    """Atlas, Python, and the packages that decide how it behaves."""
+    from .. import __version__
+
+    yield Finding(
+        "atlas", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    )
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            if name == "torch":
+                found.append("torch absent (needed only for training)")
+            else:
+                yield Finding(name, "wrong", "not installed", "install Atlas again: make install")
+    yield Finding("packages", "ok", ", ".join(found))
+
+
+def disk(home: Path) -> Iterator[Finding]:
+    """Where the state lies, who can read it, and how much room is left."""
+    free_mb = shutil.disk_usage(home).free // 2**20
+    where = f"{home}, {free_mb:,} MB free"
+    if free_mb < LOW_DISK_MB:
+        yield Finding("disk", "wrong", where, "free some space, or set ATLAS_HOME to a folder on another disk")
+    elif not os.access(home, os.W_OK):
+        yield Finding("disk", "wrong", f"{home} cannot be written to", "mend its permissions, or set ATLAS_HOME")
+    else:
+        yield Finding("disk", "ok", where)
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        yield Finding("privacy", "warning", f"{home} has mode {mode:04o}: others can look in", f"chmod 700 {home}")
+
+
+def sandbox() -> Iterator[Finding]:
+    """Which layers hold a program in."""
+    from ..sandbox import Sandbox
+
+    for layer, in_force, detail in Sandbox.guarantees():
+        if in_force:
+            yield Finding(f"sandbox {layer}", "ok", detail)
+        elif layer == "seccomp":
+            mend = "use Linux 5.13 or newer on x86_64 or aarch64; --unsafe-sandbox runs without it"
+            yield Finding("sandbox seccomp", "wrong", detail, mend)
+        else:
+            yield Finding(
+                f"sandbox {layer}", "warning", detail, "the layer is missing on this kernel; the others still hold"
+            )
+
+
+async def model(settings: Settings) -> list[Finding]:
+    """Load the policy and ask it for a single token."""
+    from ..runtime.policies import Sampling, load_policy
+
+    spec = settings.model
+    try:
+        policy = load_policy(spec, adapter=None if settings.adapter == "none" else settings.adapter)
+        try:
+            conversation = policy.conversation("Reply with a program.")
+            conversation.add_user("task: say hello")
+            proposal = await policy.propose(conversation, Sampling(max_tokens=8))
+        finally:
+            await policy.aclose()
+    except Exception as problem:
+        failure = describe(problem)
+        where = f"{failure.where}: " if failure.where else ""
+        return [Finding("model", "wrong", f"{spec}: {where}{failure.message}", failure.mend, failure.exit_code)]
+    detail = (
+        f"{spec}, {proposal.prompt_tokens} tokens read and {proposal.generated_tokens} written in {proposal.seconds:.2f} s"
+    )
+    return [Finding("model", "ok", f"{detail}, context {policy.context_length:,}, tokens counted: {policy.counting}")]
+
+
+async def servers(home: Path, settings: Settings) -> list[Finding]:
+    """List the tools of each configured server, starting those that are not yet known."""
+    from ..runtime.toolspace import open_registry
+
+    if not settings.mcp:
+        return [Finding("servers", "ok", "the toolbox only (no --mcp, and no mcp.json in use)")]
+    try:
+        async with open_registry(home, settings.mcp, settings.workspace) as registry:
+            return [_server(one.server_name, one.tool_count, one.problem) for one in registry.servers]
+    except Exception as problem:
+        failure = describe(problem)
+        return [Finding("servers", "wrong", f"{failure.where}: {failure.message}", failure.mend, failure.exit_code)]
+
+
+def _server(name: str, tools: int, problem: str | None) -> Finding:
+    if problem:
+        mend = "run its command by hand, then `atlas tools refresh`"
+        return Finding(f"server {name}", "wrong", problem, mend, UNREACHABLE)
+    return Finding(f"server {name}", "ok", f"{tools} tools")

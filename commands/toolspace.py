@@ -1,0 +1,132 @@
+"""The toolspace that the `atlas tools` verbs look at: configured servers and the toolbox, or listings from a file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..runtime.errors import UsageError
+from ..runtime.home import atlas_home
+from .report import note, safe
+from .settings import resolve
+
+if TYPE_CHECKING:
+    from ..tools_registry.search import ToolIndex
+    from ..tools_registry.tool import Tool
+
+McpFiles = Annotated[
+    list[Path] | None, typer.Option("--mcp", metavar="FILE", help="A file with mcpServers; may be given several times.")
+]
+ToolspaceFile = Annotated[
+    Path | None,
+    typer.Option("--toolspace", metavar="FILE", help="Read listings from a JSONL file (plain or gzip) instead of servers."),
+]
+WorkspaceFolder = Annotated[
+    Path | None, typer.Option("--workspace", metavar="DIR", help="The folder that the built-in servers may touch.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Toolspace:
+    """What the user asked to look at."""
+
+    mcp: Sequence[Path] | None
+    listings: Path | None
+    workspace: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An open toolspace."""
+
+    tools: Mapping[str, Tool]
+    index: ToolIndex
+    servers: Sequence[Any] = ()
+    problems: list[str] = field(default_factory=list)
+
+    def search(self, query: str, k: int) -> list[tuple[Tool, float]]:
+        """The `k` best tools with their scores."""
+        return [(hit.tool, round(hit.score, 4)) for hit in self.index.search(query, k)]
+
+    def first_view(self, task: str, k: int) -> list[tuple[Tool, float]]:
+        """What a run would show before its first turn, with scores (0 for a tool that only fills up)."""
+        shown = self.index.first_view(task, limit=max(k, 1))
+        scores = {hit.tool.full_name: hit.score for hit in self.index.search(task, len(self.tools))}
+        return [(tool, round(scores.get(tool.full_name, 0.0), 4)) for tool in shown]
+
+    def nearest(self, name: str) -> list[str]:
+        """Names that the user may have meant."""
+        import difflib
+
+        return difflib.get_close_matches(name, self.tools, 3)
+
+
+@asynccontextmanager
+async def open_toolspace(space: Toolspace, *, refresh: bool = False) -> AsyncIterator[View]:
+    """Open what `space` names; every tool list is known inside the block."""
+    from ..tools_registry.search import ToolIndex
+
+    if space.listings is not None:
+        tools = {tool.full_name: tool for tool in read_listings(space.listings)}
+        yield View(tools, ToolIndex(tools.values()))
+        return
+    from ..runtime.toolspace import open_registry
+
+    home = atlas_home()
+    found = resolve(home, Path.cwd(), {"mcp": tuple(space.mcp or ()) or None, "workspace": space.workspace})
+    for notice in found.notices:
+        note(safe(notice))
+    async with open_registry(home, found.settings.mcp, found.settings.workspace, refresh=refresh) as registry:
+        problems = [f"{server.server_name}: {server.problem}" for server in registry.servers if server.problem]
+        yield View(registry.tools, ToolIndex(registry.tools.values()), registry.servers, problems)
+
+
+def read_listings(path: Path) -> Iterator[Tool]:
+    """The tools of a listings file: lines of `{"server","tools":[{"name","description","inputSchema",...}]}`."""
+    from ..tools_registry.identifiers import server_identifiers, tool_identifiers
+    from ..tools_registry.listing import read_tools
+    from ..tools_registry.tool import Tool
+
+    rows = list(_rows(path))
+    for server, row in zip(server_identifiers([row["server"] for row in rows]), rows, strict=True):
+        listed, _ = read_tools(row["tools"])
+        for name, one in zip(tool_identifiers([one.name for one in listed]), listed, strict=True):
+            yield Tool(
+                server=server,
+                name=name,
+                description=one.description,
+                input_schema=one.input_schema,
+                output_schema=one.output_schema,
+                server_name=row["server"],
+                tool_name=one.name,
+            )
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not isinstance(row.get("server"), str) or not isinstance(row.get("tools"), list):
+            place = f"{path}, line {number}"
+            raise UsageError('not a line of {"server","tools":[...]}', where=place, mend="write one server on each line")
+        yield row
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    try:
+        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
+    except (UnicodeDecodeError, EOFError, OSError) as problem:
+        mend = "give a JSONL file, plain or gzip"
+        raise UsageError(f"neither text in UTF-8 nor gzip of it: {problem}", where=str(path), mend=mend) from None

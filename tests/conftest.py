@@ -1,0 +1,19 @@
+"""What every test gets: a state folder of its own, and no setting of the person who runs the tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def atlas_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh ATLAS_HOME, so that no test reads or writes the user's own episodes, servers or options."""
+    home = tmp_path_factory.mktemp("atlas-home")
+    home.chmod(0o700)
+    monkeypatch.setenv("ATLAS_HOME", str(home))
+    for name in [name for name in os.environ if name.startswith("ATLAS_") and name != "ATLAS_HOME"]:
+        monkeypatch.delenv(name)
+    yield str(home)
