@@ -1,0 +1,89 @@
+"""SHA-256 of a model file: computed in the background, kept by path, size and time so that large files are read once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+
+_CHUNK_BYTES = 1 << 20
+
+
+def state_folder() -> Path:
+    """`ATLAS_HOME`, else the platform's user data folder."""
+    home = os.environ.get("ATLAS_HOME")
+    if home:
+        return Path(home).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("atlas", appauthor=False)
+
+
+class FileHash:
+    """The hash of one file; `.value` waits for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.resolve()
+        self._value = _remembered(self._path)
+        self._thread: threading.Thread | None = None
+        if not self._value:
+            self._thread = threading.Thread(target=self._compute, name="atlas-hash", daemon=True)
+            self._thread.start()
+
+    @property
+    def value(self) -> str:
+        """Hexadecimal SHA-256; empty where the file went away."""
+        if self._thread is not None:
+            self._thread.join()
+        return self._value
+
+    def _compute(self) -> None:
+        digest = hashlib.sha256()
+        try:
+            with self._path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+        except OSError:
+            return
+        self._value = digest.hexdigest()
+        _remember(self._path, self._value)
+
+
+def _key(path: Path) -> str:
+    status = path.stat()
+    return f"{path}|{status.st_size}|{status.st_mtime_ns}"
+
+
+def _cache_file() -> Path:
+    return state_folder() / "model_hashes.json"
+
+
+def _read_cache() -> dict[str, str]:
+    try:
+        cache = json.loads(_cache_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cache if isinstance(cache, dict) else {}
+
+
+def _remembered(path: Path) -> str:
+    try:
+        return str(_read_cache().get(_key(path), ""))
+    except OSError:
+        return ""
+
+
+def _remember(path: Path, value: str) -> None:
+    """Best effort: a state folder that cannot be written only costs time at the next start."""
+    try:
+        cache = {**dict(list(_read_cache().items())[-200:]), _key(path): value}
+        file = _cache_file()
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(cache), "utf-8")
+        draft.replace(file)
+    except OSError:
+        return

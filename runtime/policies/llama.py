@@ -1,0 +1,222 @@
+"""The llama.cpp policy: any GGUF with a chat template, in this process, with its own decoding loop.
+
+The loop exists because training needs what the high-level interface does not give: the sampled ids, their log-probability
+under the raw model and under the very distribution that was sampled, and a KV cache that keeps the prompt's prefix from turn
+to turn. Nothing is truncated; the only mask is the name constraint, and it is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from .base import Counting, PolicyIdentity, Proposal, Sampling
+from .errors import PromptTooLong
+from .file_hash import FileHash
+from .llama_model import LlamaModel
+from .names import NameConstraint, Names
+from .sampling import Sampler, Step
+from .token_conversation import TokenConversation, TokenTemplate
+
+_MARGIN_TOKENS = 8
+
+
+class LlamaPolicy:
+    """A GGUF model in this process; one proposal at a time."""
+
+    counting: Counting = "exact"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        adapter: str | Path | None = None,
+        context_tokens: int | None = None,
+        threads: int | None = None,
+        thinking: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self._model = LlamaModel(Path(path).expanduser(), context_tokens=context_tokens, threads=threads)
+        self._name = name or self._model.path.stem
+        self._template = TokenTemplate(self._model.chat_shape(thinking=thinking), self._model.tokenizer)
+        self._hash = FileHash(self._model.path)
+        self._adapter: tuple[str, FileHash] | None = None
+        self._busy = asyncio.Lock()
+        self._constraints: dict[Names, NameConstraint] = {}
+        self.context_length = self._model.context_length
+        self.profile: Literal["compact", "full"] = "compact" if self._model.profile == "compact" else "full"
+        if adapter is not None:
+            self.use_adapter(adapter)
+
+    @property
+    def identity(self) -> PolicyIdentity:
+        """The model file and adapter in use, by hash."""
+        adapter, adapter_hash = (self._adapter[0], self._adapter[1].value) if self._adapter else (None, None)
+        return PolicyIdentity(self._name, self._hash.value, adapter, adapter_hash, self._model.version)
+
+    @property
+    def template(self) -> TokenTemplate:
+        """The delimiters as token ids; training builds its rows with the same."""
+        return self._template
+
+    def use_adapter(self, path: str | Path | None) -> None:
+        """Apply a LoRA adapter (GGUF), or none; the KV cache of the old weights is dropped."""
+        self._model.use_adapter(None if path is None else Path(path).expanduser())
+        self._adapter = None if path is None else (str(path), FileHash(Path(path).expanduser()))
+
+    def conversation(self, system: str) -> TokenConversation:
+        """A new, empty conversation under this system text."""
+        return TokenConversation(system, self._template)
+
+    async def propose(
+        self,
+        conversation: object,
+        sampling: Sampling,
+        *,
+        names: Names | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Proposal:
+        """One reply; cancelling stops the decoding after the token in progress."""
+        if not isinstance(conversation, TokenConversation):
+            raise TypeError("this conversation was not made by a llama.cpp policy")
+        prompt, stop = conversation.prompt_ids(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def tell(text: str) -> None:
+            if on_text is not None:
+                loop.call_soon_threadsafe(on_text, text)
+
+        async with self._busy:
+            work = loop.run_in_executor(None, lambda: self.generate(prompt, sampling, names, tell, stop))
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                stop.set()
+                await asyncio.wait([work])
+                raise
+
+    def generate(
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        names: Names | None = None,
+        on_text: Callable[[str], None] = lambda text: None,
+        stop: threading.Event | None = None,
+    ) -> Proposal:
+        """The same for a list of ids, in the calling thread; training's rollouts use it directly."""
+        started = time.perf_counter()
+        room = self.context_length - len(prompt)
+        if room < _MARGIN_TOKENS:
+            raise PromptTooLong(
+                f"the prompt has {len(prompt)} tokens, the context of {self._name} holds {self.context_length}",
+                where=self._name, mend="lower --budget, or load the model with a larger context",
+            )
+        constraint = self._constraint(names) if sampling.constrain_names and names else None
+        reused = self._model.read(prompt)
+        sampler = Sampler(sampling, constraint, self._template.shape.thinks)
+        reply = _Reply(self._template, on_text)
+        for count in range(min(sampling.max_tokens, room)):
+            step = sampler.step(self._model.logits())
+            if reply.add(step, self._model.tokenizer.piece(step.token)) or (stop is not None and stop.is_set()):
+                break
+            sampler.accept(self._model.tokenizer.piece(step.token))
+            if count + 1 < min(sampling.max_tokens, room):
+                self._model.read_one(step.token)
+        return self._proposal(prompt, reply, sampler, reused, time.perf_counter() - started)
+
+    async def aclose(self) -> None:
+        """Free the model; a proposal in progress is waited for."""
+        async with self._busy:
+            self._model.close()
+
+    def _constraint(self, names: Names) -> NameConstraint:
+        if names not in self._constraints:
+            if len(self._constraints) > 8:
+                self._constraints.clear()
+            self._constraints[names] = NameConstraint(names, self._model.piece_index)
+        return self._constraints[names]
+
+    def _proposal(
+        self, prompt: list[int], reply: _Reply, sampler: Sampler, reused: int, seconds: float
+    ) -> Proposal:
+        steps = reply.steps
+        marked = [position for position, step in enumerate(steps) if step.kept_mass is not None]
+        settings = sampler.settings() | {
+            "kept_mass": [steps[position].kept_mass for position in marked],
+            "kv_type": self._model.kv_type, "prefix_reused": reused,
+        }
+        return Proposal(
+            text=reply.text, token_ids=[step.token for step in steps],
+            logprobs=[step.logprob for step in steps],
+            logprobs_at_temperature=[step.logprob_at_temperature for step in steps],
+            prompt_tokens=len(prompt), generated_tokens=len(steps),
+            finish="stop" if reply.ended else "length", seconds=seconds, sampler=settings, constrained=marked,
+        )
+
+
+class _Reply:
+    """The reply as it grows: its steps, its text so far, and when it ends."""
+
+    def __init__(self, template: TokenTemplate, on_text: Callable[[str], None]) -> None:
+        self._template = template
+        self._on_text = on_text
+        self._stop = (template.stop_text or "").encode()
+        self._shown = 0
+        self._starts: list[int] = []
+        self._bytes = bytearray()
+        self.steps: list[Step] = []
+        self.ended = False
+
+    def add(self, step: Step, piece: bytes) -> bool:
+        """Take one token; True when the reply is complete."""
+        self.steps.append(step)
+        if self._template.is_end(step.token) or step.token in self._template.openers:
+            self.ended = True
+            self._show(final=True)
+            return True
+        self._starts.append(len(self._bytes))
+        self._bytes += piece
+        if self._stop and (found := self._bytes.find(self._stop)) >= 0:
+            self._cut(found)
+            return True
+        self._show()
+        return False
+
+    @property
+    def text(self) -> str:
+        """The reply without its end."""
+        return self._bytes.decode("utf-8", "replace")
+
+    def _cut(self, at: int) -> None:
+        """Drop the tokens that began to write the next turn; the template writes that delimiter itself."""
+        keep = sum(1 for start in self._starts if start < at)
+        self.steps = self.steps[:keep]
+        del self._bytes[at:]
+        self.ended = True
+        self._show(final=True)
+
+    def _show(self, *, final: bool = False) -> None:
+        """Pass on what is complete: no half character, and nothing that may turn out to be the stop text."""
+        end = len(self._bytes) if final else max(self._shown, len(self._bytes) - max(len(self._stop) - 1, 0))
+        fresh = bytes(self._bytes[self._shown : end])
+        if not final:
+            while fresh and _half_character(fresh):
+                fresh = fresh[:-1]
+        if fresh:
+            self._shown += len(fresh)
+            self._on_text(fresh.decode("utf-8", "replace"))
+
+
+def _half_character(data: bytes) -> bool:
+    """True where `data` ends inside a UTF-8 character."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            return False
+        if byte >= 0xC0:
+            return back < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
+    return False

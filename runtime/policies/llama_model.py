@@ -1,0 +1,281 @@
+"""One GGUF loaded by llama.cpp: context, KV cache kept as a prefix, adapter. Everything here is synchronous."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..templates import CHATML, ChatShape, ChatTemplate, template_source
+from ..tokens import LlamaTokenizer
+from .errors import AdapterError, BadModelFile, ModelError, NoTemplate
+from .gguf_file import GGUFHeader, read_header
+from .pieces import PieceIndex
+
+DEFAULT_CONTEXT_TOKENS = 8192
+_BATCH_TOKENS = 512
+_SMALL_MODEL_BYTES = 200_000_000
+_EMBEDDING_MODELS = ("bert", "t5encoder", "gte")
+_F32 = 0
+
+
+class LlamaModel:
+    """Weights, vocabulary and one sequence of KV cache."""
+
+    def __init__(self, path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> None:
+        self.path = path
+        self.header = check_model(path)
+        self._llama = quiet_llama()
+        self._model = load_model(path)
+        self._vocab = self._llama.llama_model_get_vocab(self._model)
+        self.tokenizer = LlamaTokenizer(self._vocab, owner=self)
+        trained = int(self._llama.llama_model_n_ctx_train(self._model))
+        self.context_length = min(context_tokens or DEFAULT_CONTEXT_TOKENS, trained or DEFAULT_CONTEXT_TOKENS)
+        small = path.stat().st_size < _SMALL_MODEL_BYTES
+        self.kv_type = "f32" if small else "f16"
+        self._context = self._new_context(threads or usable_cpus(), small)
+        self._memory = self._llama.llama_get_memory(self._context)
+        self._adapter: Any = None
+        self._cached: list[int] = []
+
+    @property
+    def version(self) -> str:
+        """The library that computed the reply."""
+        import llama_cpp
+
+        return f"llama-cpp-python {llama_cpp.__version__}"
+
+    @property
+    def profile(self) -> str:
+        """`compact` for models trained on this repository's worlds."""
+        return self.header.text("atlas.profile") or "full"
+
+    @cached_property
+    def piece_index(self) -> PieceIndex:
+        """What every token writes, arranged for the name constraint; built at its first use."""
+        pieces = [self.tokenizer.piece(token) for token in range(self.tokenizer.size)]
+        ends = [token for token in range(self.tokenizer.size) if self.tokenizer.is_control(token)]
+        return PieceIndex(pieces, ends)
+
+    def chat_shape(self, *, thinking: bool) -> ChatShape:
+        """The delimiters of the model's own template."""
+        return shape_of(self.header, self.tokenizer, thinking=thinking)
+
+    def read(self, prompt: list[int]) -> int:
+        """Bring the KV cache to exactly `prompt`; returns how many tokens of it were there already."""
+        keep = self._keep(prompt)
+        fresh = prompt[keep:]
+        for start in range(0, len(fresh), _BATCH_TOKENS):
+            self._decode(fresh[start : start + _BATCH_TOKENS])
+        return keep
+
+    def read_one(self, token: int) -> None:
+        """Append one sampled token."""
+        self._decode([token])
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        """A copy of the logits after the last token that was read."""
+        pointer = self._llama.llama_get_logits_ith(self._context, -1)
+        return np.ctypeslib.as_array(pointer, shape=(self.tokenizer.size,)).copy()
+
+    def use_adapter(self, path: Path | None) -> None:
+        """Apply one LoRA adapter or none, and forget the KV cache that the old weights computed."""
+        adapter = None if path is None else self._load_adapter(path)
+        count = 0 if adapter is None else 1
+        handles = (self._llama.llama_adapter_lora_p_ctypes * 1)(adapter) if count else None
+        scales = (ctypes.c_float * 1)(1.0) if count else None
+        code = self._llama.llama_set_adapters_lora(self._context, handles, count, scales)
+        if code:
+            raise AdapterError(f"llama.cpp refused {path} (code {code})", where=str(path), mend="train it again")
+        if self._adapter is not None:
+            self._llama.llama_adapter_lora_free(self._adapter)
+        self._adapter = adapter
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop the KV cache."""
+        self._llama.llama_memory_clear(self._memory, True)
+        self._cached = []
+
+    def close(self) -> None:
+        """Free context and weights; closing twice does nothing."""
+        if self._context is not None:
+            self._llama.llama_free(self._context)
+            self._context = None
+        if self._model is not None:
+            self._llama.llama_model_free(self._model)
+            self._model = None
+
+    def _keep(self, prompt: list[int]) -> int:
+        """Shorten the cache to the longest common prefix; at least the last token is read again, for its logits."""
+        common = 0
+        for ours, theirs in zip(self._cached, prompt[:-1], strict=False):
+            if ours != theirs:
+                break
+            common += 1
+        if common < len(self._cached) and not (
+            common and self._llama.llama_memory_seq_rm(self._memory, 0, common, -1)
+        ):
+            self.forget()  # recurrent models cannot be rolled back
+            return 0
+        del self._cached[common:]
+        return common
+
+    def _decode(self, tokens: list[int]) -> None:
+        buffer = (self._llama.llama_token * len(tokens))(*tokens)
+        batch = self._llama.llama_batch_get_one(buffer, len(tokens))
+        code = self._llama.llama_decode(self._context, batch)
+        if code:
+            self.forget()
+            raise ModelError(
+                f"llama.cpp could not compute {len(tokens)} tokens of {self.path.name} (code {code}): {last_log()}",
+                where=str(self.path), mend="use a smaller context, or a smaller model",
+            )
+        self._cached += tokens
+
+    def _new_context(self, threads: int, full_precision: bool) -> Any:
+        parameters = self._llama.llama_context_default_params()
+        parameters.n_ctx = self.context_length
+        parameters.n_batch = parameters.n_ubatch = min(_BATCH_TOKENS, self.context_length)
+        parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.no_perf = True
+        if full_precision:  # costs nothing at this size, and training sees the same log-probabilities
+            parameters.type_k = parameters.type_v = _F32
+        context = self._llama.llama_init_from_model(self._model, parameters)
+        if not context:
+            self._llama.llama_model_free(self._model)
+            raise ModelError(
+                f"no room for a context of {self.context_length} tokens: {last_log()}",
+                where=str(self.path), mend="ask for a smaller context",
+            )
+        return context
+
+    def _load_adapter(self, path: Path) -> Any:
+        header = read_header(path)
+        if header.text("general.type") != "adapter":
+            raise AdapterError(f"{path} is a model, not an adapter", where=str(path), mend="give it as --model")
+        if header.architecture != self.header.architecture:
+            raise AdapterError(
+                f"the adapter {path} was made for {header.architecture}, {self.path.name} is {self.header.architecture}",
+                where=str(path), mend="use the model that it was trained on, or --adapter none",
+            )
+        adapter = self._llama.llama_adapter_lora_init(self._model, os.fsencode(path))
+        if not adapter:
+            raise AdapterError(
+                f"the adapter {path} does not fit {self.path.name}: {last_log()}",
+                where=str(path), mend="use the model that it was trained on, or --adapter none",
+            )
+        return adapter
+
+
+def shape_of(header: GGUFHeader, tokenizer: LlamaTokenizer, *, thinking: bool = False) -> ChatShape:
+    """The delimiters of the template in a GGUF; ChatML where there is none but its tokens are in the vocabulary."""
+    source = template_source(header.metadata)
+    if source is None:
+        if "<|im_start|>" not in tokenizer.special_texts:
+            raise NoTemplate(
+                f"{header.path} carries no chat template, and its vocabulary is not ChatML's",
+                where=str(header.path), mend="take an instruction-tuned model, or add tokenizer.chat_template with gguf-new-metadata",
+            )
+        source = CHATML
+    bos, eos = tokenizer.token_text(tokenizer.bos), tokenizer.token_text(tokenizer.eos)
+    return ChatTemplate(source, bos=bos, eos=eos, where=str(header.path), thinking=thinking).shape()
+
+
+def check_model(path: Path) -> GGUFHeader:
+    """The header of a file that can be a policy; says what else it is otherwise."""
+    header = read_header(path)
+    if header.text("general.type") == "adapter":
+        raise BadModelFile(
+            f"{path} is a LoRA adapter, not a model", where=str(path), mend="give it as --adapter, with its base as --model"
+        )
+    if any(name in header.architecture for name in _EMBEDDING_MODELS):
+        raise BadModelFile(
+            f"{path} is an embedding model ({header.architecture}): it cannot write",
+            where=str(path), mend="choose an instruction-tuned language model",
+        )
+    if not header.architecture:
+        raise BadModelFile(f"{path} does not name its architecture", where=str(path), mend="convert the model again")
+    return header
+
+
+def load_model(path: Path, *, vocabulary_only: bool = False) -> Any:
+    """The llama.cpp handle of a GGUF; a refusal becomes a `BadModelFile` with llama.cpp's own last words."""
+    llama = quiet_llama()
+    parameters = llama.llama_model_default_params()
+    parameters.vocab_only = vocabulary_only
+    _log.lines.clear()
+    model = llama.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        raise BadModelFile(
+            f"llama.cpp cannot load {path}: {last_log()}",
+            where=str(path), mend="fetch the file again; a newer llama-cpp-python may know a newer architecture",
+        )
+    return model
+
+
+def load_tokenizer(path: str | Path) -> LlamaTokenizer:
+    """The tokenizer of a GGUF without its weights."""
+    file = Path(path).expanduser()
+    read_header(file)
+    model = load_model(file, vocabulary_only=True)
+    return LlamaTokenizer(quiet_llama().llama_model_get_vocab(model), owner=_Vocabulary(model))
+
+
+class _Vocabulary:
+    """Frees a model that was loaded for its vocabulary when the last tokenizer goes."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._free = quiet_llama().llama_model_free
+
+    def __del__(self) -> None:
+        self._free(self._model)
+
+
+class _Log:
+    """Keeps llama.cpp's warnings instead of printing them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.callback: Any = None
+        self.lock = threading.Lock()
+
+    def write(self, level: int, text: bytes, _: object) -> None:
+        if level in (2, 3):
+            self.lines.append(text.decode("utf-8", "replace").strip())
+            del self.lines[:-20]
+
+
+_log = _Log()
+
+
+def quiet_llama() -> Any:
+    """The llama_cpp module, with its log kept and not printed."""
+    import llama_cpp
+
+    with _log.lock:
+        if _log.callback is None:
+            _log.callback = llama_cpp.llama_log_callback(_log.write)
+            llama_cpp.llama_log_set(_log.callback, ctypes.c_void_p(0))
+            llama_cpp.llama_backend_init()
+    return llama_cpp
+
+
+def last_log() -> str:
+    """The last complaints of llama.cpp in one line."""
+    lines = [line for line in _log.lines if line]
+    return "; ".join(lines[-2:]) or "no reason given"
+
+
+def usable_cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

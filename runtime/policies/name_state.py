@@ -1,0 +1,354 @@
+"""Follows a reply byte by byte and knows where a tool or parameter name is being written.
+
+This is a small error-tolerant lexer, not a parser: it only has to know strings, comments, brackets with the tool that each
+belongs to, and names. Strings (also f-strings), comments, prose and thinking are opaque: nothing is constrained there.
+A server name that the reply binds to a value of its own (`text = files.read(...)`) is free from then on.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+CODE, COMMENT, STRING, THINKING = "code", "comment", "string", "thinking"
+
+_IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | frozenset(range(0x80, 0x100))
+_BLANK = frozenset(b" \t\r\f")
+_NEWLINE, _QUOTES, _OPEN, _CLOSE = 0x0A, frozenset(b"'\""), frozenset(b"([{"), frozenset(b")]}")
+_KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
+_PREFIXES = frozenset((b"r", b"b", b"u", b"f", b"rb", b"br", b"fr", b"rf"))
+_BINDERS = {b"for": b"in", b"as": b"", b"import": b"\n", b"def": b":", b"lambda": b":", b"class": b":"}
+_TAIL_BYTES = 12
+_MODULES = (b"json", b"re", b"math", b"datetime", b"statistics", b"collections", b"itertools")
+_ALWAYS = frozenset(name.encode() for name in dir(builtins)) | _KEYWORDS | frozenset(_MODULES) | _PREFIXES
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that may come out: tools by full name with their parameters, and, if known, the live variables.
+
+    With `variables` given, the first word of an argument of a call at statement level must be a parameter or a known name;
+    without, only the names of tools and of keyword arguments are constrained. Leave out tools of a server whose name is
+    a live variable: there, `text.` is the variable's attribute.
+    """
+
+    tools: Mapping[str, Sequence[str]]
+    variables: Collection[str] | None = None
+
+    def __hash__(self) -> int:
+        variables = None if self.variables is None else frozenset(self.variables)
+        return hash((frozenset((name, tuple(parameters)) for name, parameters in self.tools.items()), variables))
+
+    def __bool__(self) -> bool:
+        return bool(self.tools)
+
+
+class NameTable:
+    """`Names` as bytes, arranged for the lexer."""
+
+    def __init__(self, names: Names) -> None:
+        self.parameters = {
+            full.encode(): frozenset(parameter.encode() for parameter in parameters)
+            for full, parameters in names.tools.items()
+        }
+        self.tools: dict[bytes, frozenset[bytes]] = {}
+        grouped: dict[bytes, set[bytes]] = {}
+        for full in self.parameters:
+            server, dot, tool = full.partition(b".")
+            if dot:
+                grouped.setdefault(server, set()).add(tool)
+        self.tools = {server: frozenset(tools) for server, tools in grouped.items()}
+        self.tool_beginnings = {server: _beginnings(tools) for server, tools in self.tools.items()}
+        self.server_endings: dict[bytes, list[bytes]] = {}
+        for server in self.tools:
+            for length in range(len(server) + 1):
+                self.server_endings.setdefault(server[:length], []).append(server[length:])
+        self.variables = None if names.variables is None else frozenset(name.encode() for name in names.variables)
+
+    def known(self) -> frozenset[bytes]:
+        """Names that any program may use, besides its own and the parameters."""
+        return _ALWAYS | frozenset(self.tools) | (self.variables or frozenset())
+
+
+def _beginnings(names: Collection[bytes]) -> frozenset[bytes]:
+    return frozenset(name[:length] for name in names for length in range(len(name) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An open bracket: the tool whose arguments it holds, and the keyword arguments already given."""
+
+    tool: bytes | None = None
+    used: frozenset[bytes] = frozenset()
+
+
+class NameState:
+    """The lexer after some reply. `feed` returns False where the piece wrote a name that does not exist."""
+
+    __slots__ = (
+        "table", "mode", "quote", "triple", "run", "opening", "escaped", "tail", "word", "attribute", "server", "callee",
+        "frames", "arg_start", "arg_first", "arg_word", "previous", "targets", "simple", "bound", "binding",
+    )
+
+    def __init__(self, table: NameTable, *, thinking: bool = False) -> None:
+        self.table = table
+        self.mode = THINKING if thinking else CODE
+        self.quote, self.triple, self.run, self.opening, self.escaped = 0, False, 0, False, False
+        self.tail = b""
+        self.frames: tuple[Frame, ...] = ()
+        self.bound: frozenset[bytes] = frozenset()
+        self._new_line()
+
+    def copy(self) -> NameState:
+        """An independent state at the same place."""
+        other = NameState.__new__(NameState)
+        for name in NameState.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
+    def allows(self, piece: bytes) -> bool:
+        """True where writing `piece` next keeps every name an existing one."""
+        return self.copy().feed(piece)
+
+    @property
+    def strict(self) -> bool:
+        """True where the word being written must be a parameter or a known name."""
+        return (
+            self.table.variables is not None and len(self.frames) == 1
+            and self.frames[0].tool is not None and (self.arg_start or self.arg_first)
+        )
+
+    @property
+    def ends_unless_quoted(self) -> bool:
+        """True after `""`: an empty string has ended unless a third quote follows."""
+        return self.mode is STRING and self.opening and self.run == 2
+
+    def argument_words(self) -> frozenset[bytes]:
+        """What the first word of the argument being written may be, under the strict rule."""
+        return self.unused() | self.bound | self.table.known()
+
+    def unused(self) -> frozenset[bytes]:
+        """Parameters of the innermost tool call that were not given yet."""
+        frame = self.frames[-1] if self.frames else Frame()
+        return frozenset() if frame.tool is None else self.table.parameters[frame.tool] - frame.used
+
+    def signature(self) -> tuple[object, ...]:
+        """Everything that decides what may come next; equal signatures share a mask."""
+        if self.mode is not CODE:
+            return (self.mode, self.quote, self.triple, self.run, self.opening, self.escaped, self.frames,
+                    self.arg_start, self.binding, self.tail if self.mode is THINKING else b"", self._bound_key())
+        return (self.word, self.attribute, self.server, self.callee, self.frames, self.arg_start, self.arg_first,
+                self.arg_word, self.previous, self.simple and self.targets, self._bound_key(), self.binding, self.tail[-7:])
+
+    def feed(self, piece: bytes) -> bool:
+        """Go on with `piece`; False where a name in it does not exist (the state goes on all the same)."""
+        good, index, end = True, 0, len(piece)
+        while index < end:
+            byte = piece[index]
+            if self.mode is CODE:
+                if byte in _IDENTIFIER:
+                    self._letter(byte)
+                else:
+                    good &= self._end_word(byte)
+                    if self.mode is CODE:
+                        following = piece[index + 1] if index + 1 < end else -1
+                        good &= self._sign(byte, following, self.tail + piece[: index + 1])
+                        index += byte == 0x3D and following == 0x3D
+                    elif byte == _NEWLINE:
+                        self._start_line()
+            elif self.mode is STRING:
+                index -= self._in_string(byte)
+            elif self.mode is COMMENT:
+                if byte == _NEWLINE:
+                    self._start_line()
+            elif byte == 0x3E and (self.tail + piece[: index + 1]).endswith(b"</think>"):
+                self._start_line()
+            index += 1
+        self.tail = (self.tail + piece)[-_TAIL_BYTES:]
+        return good and self._unfinished()
+
+    def _bound_key(self) -> frozenset[bytes]:
+        return self.bound if self.table.variables is not None else frozenset(self.bound & self.table.tools.keys())
+
+    def _unfinished(self) -> bool:
+        """True where the word in progress can still become an existing name."""
+        if self.mode is not CODE:
+            return True
+        if self.server is not None:
+            return self.word in self.table.tool_beginnings[self.server]
+        if self.strict and self.word and not 0x30 <= self.word[0] <= 0x39:
+            return any(name.startswith(self.word) for name in self.argument_words())
+        return True
+
+    def _new_line(self) -> None:
+        self.word, self.attribute = b"", False
+        self.server: bytes | None = None
+        self.callee: bytes | None = None
+        self.arg_start = self.arg_first = False
+        self.arg_word: bytes | None = None
+        self.previous = b""
+        self.targets: tuple[bytes, ...] = ()
+        self.simple = True
+        self.binding: bytes | None = None
+
+    def _start_line(self) -> None:
+        """A newline: inside brackets the argument goes on, outside a statement begins."""
+        if self.mode is THINKING or not self.frames:
+            self.frames = ()
+            self._new_line()
+        self.mode = CODE
+        self.previous = b""
+
+    def _opaque_line(self) -> None:
+        """The rest of the line is no program text."""
+        self.frames = ()
+        self._new_line()
+        self.mode = COMMENT
+
+    def _letter(self, byte: int) -> None:
+        if not self.word:
+            self.arg_first = self.arg_start and not self.attribute
+            self.arg_start = False
+            self.arg_word = self.callee = None
+        self.word += bytes((byte,))
+
+    def _end_word(self, byte: int) -> bool:
+        """A word ends before `byte`; False where it had to be an existing name and is not."""
+        word, self.word = self.word, b""
+        if self.server is not None:
+            server, self.server, self.attribute = self.server, None, False
+            self.callee = server + b"." + word
+            self.previous = word
+            if word in self.table.tools[server]:
+                return True
+            self.callee = None
+            return False
+        if not word:
+            self.attribute = False
+            return True
+        first, self.arg_first = self.arg_first, False
+        if self.attribute:
+            self.attribute, self.previous = False, word
+            return True
+        good = self._check_argument(word, byte) if first else True
+        if self.previous and self.previous not in _KEYWORDS and word not in _KEYWORDS and byte not in _QUOTES:
+            self._opaque_line()  # two names side by side: this line is prose
+            return good
+        self._note_word(word, byte)
+        if first:
+            self.arg_word = word
+        if byte == 0x2E and word in self.table.tools and word not in self.bound:
+            self.server = word
+        return good
+
+    def _check_argument(self, word: bytes, byte: int) -> bool:
+        if self.table.variables is None or len(self.frames) != 1 or 0x30 <= word[0] <= 0x39:
+            return True
+        if word.lower() in _PREFIXES and byte in _QUOTES:
+            return True
+        return word in self.argument_words()
+
+    def _note_word(self, word: bytes, byte: int) -> None:
+        """Remember what binds names: assignment targets, loop variables, imports, parameters."""
+        self.previous = word
+        if self.binding is not None:
+            if word == self.binding:
+                self.binding = None
+            else:
+                self.bound |= {word}
+                if self.binding == b"":
+                    self.binding = None
+        elif word in _BINDERS:
+            self.binding = _BINDERS[word]
+        if self.simple and not self.frames and word not in _KEYWORDS:
+            self.targets += (word,)
+
+    def _sign(self, byte: int, following: int, seen: bytes) -> bool:
+        """A character outside names, strings and comments."""
+        if byte in _BLANK:
+            return True
+        if byte == _NEWLINE:
+            self._start_line()
+            return True
+        good = self._equals(following) if byte == 0x3D else True
+        dotted = self.server
+        self.previous = b""
+        callee, self.callee = self.callee, None
+        self.arg_word = None
+        if byte == 0x2E:
+            self.attribute, self.arg_start, self.simple = True, False, False
+            self.server = dotted
+            return good
+        if byte in _OPEN:
+            tool = callee if byte == 0x28 else None
+            self.frames += (Frame(tool),)
+            self.arg_start = tool is not None
+        elif byte in _CLOSE:
+            self.frames = self.frames[:-1]
+            self.arg_start = False
+        elif byte == 0x2C:
+            self.arg_start = bool(self.frames) and self.frames[-1].tool is not None
+            return good
+        else:
+            self._other(byte, seen)
+        self.simple = False
+        return good
+
+    def _other(self, byte: int, seen: bytes) -> None:
+        self.arg_start = False
+        if byte == 0x3A:
+            self.binding = None
+            if self.simple and not self.frames:
+                self.bound |= frozenset(self.targets)
+        elif byte == 0x23:
+            self.mode = COMMENT
+        elif byte in _QUOTES:
+            self.mode, self.quote = STRING, byte
+            self.triple, self.run, self.opening, self.escaped = False, 1, True, False
+        elif byte == 0x60:
+            self._opaque_line()
+        elif byte == 0x3E and seen.endswith(b"<think>"):
+            self.mode = THINKING
+
+    def _equals(self, following: int) -> bool:
+        if following == 0x3D:
+            return True
+        if self.frames:
+            frame, word = self.frames[-1], self.arg_word
+            if frame.tool is None or word is None:
+                return True
+            good = word in self.unused()
+            self.frames = (*self.frames[:-1], Frame(frame.tool, frame.used | {word}))
+            return good
+        if self.simple:
+            self.bound |= frozenset(self.targets)
+        return True
+
+    def _in_string(self, byte: int) -> int:
+        """One byte of a string; returns 1 where the byte is to be read again as code."""
+        if self.opening:
+            if byte == self.quote:
+                self.run += 1
+                if self.run == 3:
+                    self.triple, self.opening, self.run = True, False, 0
+                return 0
+            self.opening = False
+            if self.run == 2:  # an empty string
+                self.mode = CODE
+                return 1
+            self.run = 0
+        if self.escaped:
+            self.escaped = False
+        elif byte == 0x5C:
+            self.escaped, self.run = True, 0
+        elif byte == self.quote:
+            self.run += 1
+            if not self.triple or self.run == 3:
+                self.mode, self.run = CODE, 0
+        elif byte == _NEWLINE and not self.triple:
+            self._start_line()
+        else:
+            self.run = 0
+        return 0

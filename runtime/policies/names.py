@@ -1,0 +1,133 @@
+"""Lets only existing names come out where a tool or a parameter is being written.
+
+At such places a mask over the vocabulary is computed from the piece index; elsewhere the constraint costs next to nothing.
+The mask is exact: a token is left out if and only if writing it would make `NameState.allows` false (the property test compares
+the two), so the probability mass that it kept is the true one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from .name_state import CODE, Names, NameState, NameTable
+from .pieces import Mask, PieceIndex
+
+__all__ = ["NameConstraint", "NameState", "Names"]
+
+_REMEMBERED = 256
+
+
+class NameConstraint:
+    """`Names` over one vocabulary."""
+
+    def __init__(self, names: Names, index: PieceIndex) -> None:
+        self._table = NameTable(names)
+        self._index = index
+        self._known = self._table.known()
+        servers = self._table.tools.keys()
+        self._inner_dots = [token for token, words in index.inner_dots if words & servers]
+        self._leaving = index.leaving({*self._inner_dots, *index.inner_arguments, *index.fresh_lines, *_all(index.keyword)})
+        self._masks: OrderedDict[tuple[object, ...], Mask | None] = OrderedDict()
+
+    def start(self, *, thinking: bool = False) -> NameState:
+        """The state before the first token of a reply."""
+        return NameState(self._table, thinking=thinking)
+
+    def mask(self, state: NameState) -> Mask | None:
+        """True for the tokens that may come next; None where all may."""
+        key = state.signature()
+        if key not in self._masks:
+            if len(self._masks) >= _REMEMBERED:
+                self._masks.popitem(last=False)
+            self._masks[key] = self._compute(state)
+        return self._masks[key]
+
+    def _compute(self, state: NameState) -> Mask | None:
+        if state.mode is not CODE:
+            return self._without(None, state, self._risky(state) if state.ends_unless_quoted else self._leaving)
+        if state.server is not None:
+            mask: Mask | None = self._tool_mask(state, state.server)
+        elif state.strict and not state.attribute:
+            mask = self._argument_mask(state)
+        else:
+            mask = None
+        mask = self._without(mask, state, self._risky(state))
+        return mask if mask is None or mask.any() else None  # a vocabulary that cannot write the name is left alone
+
+    def _tool_mask(self, state: NameState, server: bytes) -> Mask:
+        """After `server.`: tokens that go on with the name of one of its tools."""
+        mask = self._index.empty.copy()
+        self._allow_words(mask, state, self._table.tools[server])
+        return mask
+
+    def _argument_mask(self, state: NameState) -> Mask:
+        """At the first word of an argument: parameters and known names, or an expression that begins otherwise."""
+        words = state.unused() | state.bound | self._known
+        if state.word[:1].isdigit():
+            return self._index.everything.copy()
+        if state.word:
+            mask = self._index.empty.copy()
+            self._allow_words(mask, state, words)
+            return mask
+        mask = ~self._index.argument_led
+        for word in words:
+            self._allow_word(mask, state, word, self._index.whole, self._index.begun)
+            self._allow_word(mask, state, word, self._index.blank_whole, self._index.blank_begun)
+        return mask
+
+    def _allow_words(self, mask: Mask, state: NameState, words: Iterable[bytes]) -> None:
+        """Allow what continues the word in progress towards one of `words`, and what may follow a finished one."""
+        for word in words:
+            if not word.startswith(state.word):
+                continue
+            rest = word[len(state.word) :]
+            if rest:
+                self._allow_word(mask, state, rest, self._index.whole, self._index.begun)
+            else:
+                mask |= self._index.not_word_led
+
+    def _allow_word(
+        self, mask: Mask, state: NameState, word: bytes, whole: dict[bytes, list[int]], begun: dict[bytes, list[int]]
+    ) -> None:
+        for length in range(1, len(word) + 1):
+            for token in whole.get(word[:length], ()):
+                mask[token] = True
+        for token in begun.get(word, ()):
+            mask[token] = mask[token] or state.allows(self._index.pieces[token])
+
+    def _without(self, mask: Mask | None, state: NameState, risky: Iterable[int]) -> Mask | None:
+        for token in risky:
+            if mask is not None and not mask[token]:
+                continue
+            if not state.allows(self._index.pieces[token]):
+                mask = self._index.everything.copy() if mask is None else mask
+                mask[token] = False
+        return mask
+
+    def _risky(self, state: NameState) -> set[int]:
+        """Tokens that could write a name which does not exist, from inside code."""
+        index = self._index
+        risky = set(self._inner_dots)
+        if state.server is None and not state.attribute:
+            for ending in self._table.server_endings.get(state.word, ()):
+                risky.update(index.dotted.get(ending, ()))
+        in_call = bool(state.frames) and any(frame.tool for frame in state.frames)
+        if in_call or state.server is not None or state.callee is not None:
+            risky.update(index.inner_arguments if self._table.variables is not None else index.inner_keywords)
+        if in_call:
+            risky.update(index.fresh_lines)
+            self._add_keywords(state, risky)
+        return risky
+
+    def _add_keywords(self, state: NameState, risky: set[int]) -> None:
+        index = self._index
+        if state.arg_first or state.arg_word is not None:
+            risky.update(_all(index.keyword))
+        elif state.arg_start:
+            risky.update(_all(index.keyword))
+            risky.update(_all(index.blank_keyword))
+
+
+def _all(groups: dict[bytes, list[int]]) -> list[int]:
+    return [token for tokens in groups.values() for token in tokens]

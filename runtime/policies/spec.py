@@ -1,0 +1,74 @@
+"""What a `--model` value means: `nano`, a GGUF path, `hf:owner/name[:file]`, or the address of an endpoint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import AdapterError, ModelNotFound
+
+if TYPE_CHECKING:
+    from .base import Policy
+
+_NANO = "nano"
+
+
+def load_policy(
+    spec: str = _NANO,
+    *,
+    adapter: str | Path | None = None,
+    context_tokens: int | None = None,
+    threads: int | None = None,
+    thinking: bool = False,
+    api_key: str | None = None,
+    api_key_host: str | None = None,
+    quiet: bool = False,
+) -> Policy:
+    """The policy that `spec` names; a `ModelError` says what is wrong with it and what to do.
+
+    `api_key` (else `ATLAS_API_KEY`) is sent only to `api_key_host`; without that, to the host in `spec`.
+    """
+    if spec.startswith(("http://", "https://")):
+        if adapter is not None:
+            raise AdapterError(
+                f"an adapter cannot be loaded into the endpoint {spec}", where=str(adapter), mend="load it in the server, or use a GGUF"
+            )
+        from .http import HttpPolicy
+
+        key = api_key if api_key is not None else os.environ.get("ATLAS_API_KEY")
+        return HttpPolicy(spec, api_key=key, api_key_host=api_key_host, context_tokens=context_tokens)
+    from .llama import LlamaPolicy
+
+    path, name = resolve(spec, quiet=quiet)
+    return LlamaPolicy(
+        path, adapter=adapter, context_tokens=context_tokens, threads=threads, thinking=thinking, name=name
+    )
+
+
+def resolve(spec: str, *, quiet: bool = False) -> tuple[Path, str]:
+    """The GGUF file of a local or Hugging Face spec, and the name under which it is logged."""
+    if spec == _NANO:
+        return nano_path(), _NANO
+    if spec.startswith("hf:"):
+        from .hub import download
+
+        return download(spec, quiet=quiet), spec
+    path = Path(spec).expanduser()
+    if not spec.endswith(".gguf") and not path.exists():
+        raise ModelNotFound(
+            f"no model is called {spec!r}", where=spec,
+            mend="give nano, a .gguf file, hf:owner/name[:file], or http://host:port/v1#model-name",
+        )
+    return path, path.stem
+
+
+def nano_path() -> Path:
+    """The packaged GGUF of the nano policy."""
+    path = Path(__file__).resolve().parents[2] / "models" / "nano.gguf"
+    if not path.is_file():
+        raise ModelNotFound(
+            "the nano model is not in this installation", where=str(path),
+            mend="build it with `make nano`, or give another --model",
+        )
+    return path

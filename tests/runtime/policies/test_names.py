@@ -1,0 +1,190 @@
+"""The name constraint: only existing tool and parameter names come out, and nothing else is touched."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas.runtime.policies.base import Sampling
+from atlas.runtime.policies.name_state import Names, NameState, NameTable
+from atlas.runtime.policies.names import NameConstraint
+from atlas.runtime.policies.pieces import PieceIndex
+from atlas.runtime.policies.sampling import Sampler
+
+NAMES = Names(
+    {
+        "files.find": ["pattern"],
+        "files.find_all": ["pattern", "limit"],
+        "files.read": ["path"],
+        "text.count": ["path", "what"],
+        "crm.list": [],
+    }
+)
+STRICT = Names(NAMES.tools, variables=("rows", "total"))
+
+# Pieces that cross every boundary, then all bytes, then random fragments of programs.
+AWKWARD = [
+    "files", "files.", " files.", "files.fi", "files.find", ".find", ".find(", ".find(pat", ".foo", ".findx", "nd", "_all", "find_all(", "(pattern",
+    "(pattern=", "(path", "(path=", ", what", ", what=", ",what=\"", "pattern", " pattern", "pattern=", " pattern =", "pat", "tern", "=", " =", "==", " ==",
+    "=\"", "='", "limit", ", limit=", "path", " path", "what", "x", "rows", "total", "(rows", "(row", ", 3", "\")", "\"", "'", "\"\"\"", "'''", "#", "\n",
+    "\n    ", "\n\n", "text", "text =", "text = ", "text.", ".count(", "for text in ", "crm.list()", "crm.", "list", "().", ").", ")", "(", "[", "]",
+    "{", "}", ":", " ", "  ", "print(", "answer(", "I will", " use", "```python\n", "```", "<think>", "</think>", "def f(", "lambda", "*", "**", "f\"", "f",
+    "not ", "None", "\\", "\\\"", ".split(", "é", "\nfiles.foo", "\nx=", "# a\nx=", "\"\",y=", ", z=", "(z=", "x=1, y=", "files.read(path=", "a.files.b",
+]
+PIECES = [*(text.encode() for text in AWKWARD), *(bytes((byte,)) for byte in range(256)), b"", b"<|end|>"]
+END = len(PIECES) - 1
+INDEX = PieceIndex(PIECES, control=[END])
+
+
+def write(names: Names, text: str) -> bool:
+    """Whether `text` may be written from the start of a reply."""
+    return NameState(NameTable(names)).feed(text.encode())
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        'print(files.find(pattern="**/*.md"))',
+        "f = files.find\nf('x')",
+        'for p in files.find("*"):\n    t = text.count(path=p, what="lines")',
+        "files.read(path)",
+        "files.read(path==x)",
+        'files.read (path="a")',
+        'files.find(\n    # foo=\n    pattern="x",\n)',
+        'text = files.read(path="a")\ntext.split("x")',
+        "for text in []:\n    text.strip()",
+        "[text.strip() for text in x]" if False else "x = [t.strip() for t in y]",
+        'x = "files.foo"\ny = """\nfiles.bar"""',
+        "# files.foo\nx = f'{files.foo}'",
+        "self.files.foo()",
+        "I will use files.foo to look.\nThen files of text.bar",
+        "<think>files.foo(bar=1)</think>\nfiles.find('x')",
+        "```python\nfiles.find(pattern='x')\n```",
+        'dict(a=1, b=files.find(pattern=dict(z=1)))',
+        "crm.list()",
+        'files.find_all("x", limit=3)',
+        "def g(text):\n    return text.upper()",
+        "files.find(**{'pattern': 'x'})",
+    ],
+)
+def test_programs_with_existing_names_may_be_written(program: str) -> None:
+    assert write(NAMES, program)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "files.foo", "files.finder(", "files. find()", "files.()", "files.\n", "x = files.reads('a')", "files.read(paths='a')",
+        "files.read('a', pattern='b')", "files.find(pattern='a', pattern='b')", "crm.list(x=1)", "print(files.read(name='a'))",
+        "files.read (file = 'a')", "x = [files.reed(p) for p in y]", "```python\nfiles.foo()", "files.find('a').x\nfiles.bar",
+        "x = ''\nfiles.bar", "x = ''' ' '''\nfiles.bar()", "# note\nfiles.bar()", "x == files.bar", "files.find(pattern=files.foo",
+        "</think>files.foo(", "files.read(a, b=1)", "files.read(\"\",b=1)",
+    ],
+)
+def test_programs_with_unknown_names_may_not(program: str) -> None:
+    assert not write(NAMES, program)
+
+
+def test_with_known_variables_an_argument_begins_with_a_parameter_or_a_known_name() -> None:
+    for good in ("files.read(path", "files.read(pa", "files.read(rows[0]", "x = 1\nfiles.read(x)", "files.read(len(rows))", "files.read(f'a')",
+                 "files.read(not total)", "files.read(3)", "print(files.read(p) for p in rows)", "files.read(-zzz)"):
+        assert write(STRICT, good), good
+    for bad in ("files.read(pth", "files.read(zzz", "files.find_all(rows, lmt"):
+        assert not write(STRICT, bad), bad
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(0, len(PIECES) - 2), max_size=12), st.booleans(), st.booleans())
+def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], strict: bool, thinking: bool) -> None:
+    names = STRICT if strict else NAMES
+    constraint = NameConstraint(names, INDEX)
+    state = constraint.start(thinking=thinking)
+    for token in tokens:
+        if not state.allows(PIECES[token]):
+            continue
+        state.feed(PIECES[token])
+        mask = constraint.mask(state)
+        allowed = np.array([state.allows(piece) for piece in PIECES])
+        allowed[END] = state.server is None or (state.word in state.table.tools[state.server])
+        if mask is None:
+            assert allowed[:END].all()
+        else:
+            differing = [PIECES[i] for i in np.nonzero(mask[:END] != allowed[:END])[0]]
+            assert not differing, (b"".join(PIECES[t] for t in tokens), differing)
+
+
+def generate(names: Names, seed: int, length: int = 120) -> str:
+    """A reply sampled from random logits that like the awkward pieces."""
+    source = np.random.default_rng(seed)
+    constraint = NameConstraint(names, INDEX)
+    sampler = Sampler(Sampling(temperature=1.0, seed=seed), constraint)
+    written = b""
+    for _ in range(length):
+        logits = source.standard_normal(len(PIECES)).astype(np.float32) * 2
+        logits[: len(AWKWARD)] += 3
+        step = sampler.step(logits)
+        if step.token == END:
+            break
+        written += PIECES[step.token]
+        sampler.accept(PIECES[step.token])
+    return written.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_logits_write_only_existing_names(seed: int) -> None:
+    reply = generate(NAMES, seed)
+    state = NameState(NameTable(NAMES))
+    assert all(state.feed(character.encode()) or not state.word for character in reply) or NameState(NameTable(NAMES)).feed(
+        re.sub(r"[A-Za-z_.]*\Z", "", reply).encode()
+    )
+
+
+def test_a_reply_that_needs_no_help_is_sampled_as_without_the_constraint() -> None:
+    program = b'x = files.find(pattern="a")\nfor p in x:\n    print(text.count(path=p, what="words"))\n'
+    tokens = [PIECES.index(bytes((byte,))) for byte in program]
+    constraint = NameConstraint(NAMES, INDEX)
+    free, held = Sampler(Sampling(), None), Sampler(Sampling(), constraint)
+    for token in tokens:
+        logits = np.full(len(PIECES), -5.0, dtype=np.float32)
+        logits[token] = 25.0
+        one, two = free.step(logits), held.step(logits)
+        assert one.token == two.token == token
+        assert abs(one.logprob - two.logprob) < 1e-9
+        free.accept(PIECES[token])
+        held.accept(PIECES[token])
+
+
+def test_the_recorded_probability_is_that_of_the_masked_distribution() -> None:
+    constraint = NameConstraint(NAMES, INDEX)
+    sampler = Sampler(Sampling(temperature=0.7, seed=1), constraint)
+    sampler.accept(b"x = files.")
+    logits = np.random.default_rng(0).standard_normal(len(PIECES)).astype(np.float32)
+    step = sampler.step(logits)
+    state = constraint.start()
+    state.feed(b"x = files.")
+    mask = constraint.mask(state)
+    assert mask is not None and mask[step.token]
+    weights = np.exp(logits.astype(np.float64) / 0.7)
+    assert abs(np.exp(step.logprob_at_temperature) - weights[step.token] / weights[mask].sum()) < 1e-9
+    assert step.kept_mass is not None and abs(step.kept_mass - weights[mask].sum() / weights.sum()) < 1e-9
+    raw = np.exp(logits.astype(np.float64))
+    assert abs(np.exp(step.logprob) - raw[step.token] / raw.sum()) < 1e-9
+
+
+def test_a_vocabulary_that_cannot_write_any_tool_is_left_alone() -> None:
+    pieces = [b"files.", b"zzz", b"!"]
+    constraint = NameConstraint(NAMES, PieceIndex(pieces))
+    state = constraint.start()
+    state.feed(b"files.")
+    assert constraint.mask(state) is None
+
+
+def test_unfinished_replies_of_any_bytes_never_raise() -> None:
+    source = random.Random(0)
+    for _ in range(300):
+        NameState(NameTable(STRICT)).feed(bytes(source.randrange(256) for _ in range(60)))
