@@ -1,0 +1,72 @@
+"""Makes nano from nothing: `python -m atlas.training.nano [--recipe cpu|gpu|smoke] [--out runs/nano]` (or `make nano`).
+
+Times the machine first and says how long the run will take; stopped and started again, it goes on where it was. At the
+end the GGUF lies in the folder, beside `config.json` (the exact recipe), `metrics.jsonl` and the tokenizer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import time
+from pathlib import Path
+
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
+"""glibc gives big blocks back after every step and faults them in again; keeping them is a tenth faster."""
+
+
+def main() -> None:
+    """Parse the command line and run the stages."""
+    parser = argparse.ArgumentParser(prog="python -m atlas.training.nano", description=__doc__.split("\n")[0])
+    parser.add_argument("--recipe", default="cpu", choices=["cpu", "gpu", "smoke"])
+    parser.add_argument("--out", type=Path, default=Path("runs/nano"))
+    parser.add_argument("--tokens", type=int, help="positions to train on, instead of the recipe's")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
+    parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
+    arguments = parser.parse_args()
+    if sys.platform == "linux" and any(os.environ.get(name) != value for name, value in _MALLOC.items()):
+        os.environ.update(_MALLOC)
+        os.execv(sys.executable, [sys.executable, "-m", "atlas.training.nano", *sys.argv[1:]])
+    _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from .config import RECIPES, ModelConfig
+    from .export import export
+    from .pretrain import load_model, pretrain
+
+    changes = {key: value for key in ("tokens", "seed") if (value := getattr(arguments, key)) is not None}
+    recipe = dataclasses.replace(RECIPES[arguments.recipe], **changes)
+    if not arguments.export_only:
+        _forecast(recipe.tokens, recipe.device)
+        pretrain(ModelConfig(), recipe, arguments.out, minutes=arguments.minutes)
+    path = arguments.out / "nano.gguf"
+    export(load_model(arguments.out), arguments.out, path)
+    print(f"wrote {path}", file=sys.stderr)
+
+
+def _forecast(tokens: int, device: str) -> None:
+    """Time matrix products of both number types and say what the run will take."""
+    import torch
+
+    speeds = {}
+    for kind in (torch.float32, torch.bfloat16):
+        matrix = torch.randn(1024, 1024, dtype=kind, device=device)
+        matrix @ matrix
+        began = time.monotonic()
+        for _ in range(8):
+            (matrix @ matrix).sum().item()
+        speeds[kind] = 8 * 2 * 1024**3 / (time.monotonic() - began) / 1e9
+    cost = 60e6  # operations a position, forward and backward, measured over the whole step
+    print(
+        f"this machine: {speeds[torch.float32]:.0f} GFLOP/s in float32, {speeds[torch.bfloat16]:.0f} in bfloat16; "
+        f"{tokens / 1e6:.0f} M positions will take about {tokens * cost / speeds[torch.float32] / 1e9 / 3600:.1f} hours",
+        file=sys.stderr,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

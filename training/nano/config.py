@@ -1,0 +1,61 @@
+"""What nano is and how it is trained: everything that decides the result, written beside the weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Qwen3 architecture: grouped-query attention with normalised heads, SwiGLU, tied embeddings."""
+
+    vocabulary: int = 6144
+    width: int = 256
+    layers: int = 7
+    heads: int = 4
+    key_value_heads: int = 2
+    head_width: int = 32
+    feed_forward: int = 512
+    rotary_base: float = 10_000.0
+    norm_epsilon: float = 1e-6
+    context_tokens: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One training run. Token counts are of positions that the model computes, shared prefixes counted once."""
+
+    name: str = "cpu"
+    seed: int = 1
+    device: Literal["cpu", "cuda"] = "cpu"
+    tokens: int = 14_000_000
+    step_tokens: int = 5_000
+    warmup_steps: int = 40
+    decay_share: float = 0.3
+    """The learning rate falls linearly to zero over this last share of the run."""
+    full_prompt_share: float = 0.2
+    """The last share of the run sees full first prompts (up to 700 tokens of stubs); before, lengths are mixed."""
+    muon_rate: float = 0.02
+    muon_momentum: float = 0.95
+    adam_rate: float = 3e-3
+    gradient_clip: float = 1.0
+    bpe_dropout: float = 0.1
+    """On half of the worlds, so that names are read in any pieces."""
+    rename_share: float = 0.35
+    """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
+    toolbox_share: float = 0.5
+    tasks_a_world: int = 12
+    checkpoint_minutes: float = 5.0
+
+
+RECIPES = {
+    "cpu": Recipe(),
+    "gpu": Recipe(name="gpu", device="cuda", tokens=600_000_000, step_tokens=65_536, warmup_steps=100),
+    "smoke": Recipe(name="smoke", tokens=60_000, step_tokens=3_000, warmup_steps=2, checkpoint_minutes=0.05),
+}
+
+
+def as_dict(config: ModelConfig | Recipe) -> dict[str, Any]:
+    """The configuration as plain data for `config.json`."""
+    return asdict(config)

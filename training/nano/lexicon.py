@@ -1,0 +1,92 @@
+"""Words of the wide world: what names are made of when training renames the nouns of a world, and what is never used.
+
+Held-out pieces must not slip in through the lexicon or through the vocabulary, so every word that only held-out worlds
+use is left out of both.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ..worlds.base import World
+from .rows import Rewrite
+
+_PROTECTED = frozenset(
+    """def str int float bool list dict object none true false literal answer print json search_tools load_tools tools tool
+    search load error done line task servers system cannot does this with from that when where which what have there
+    name names value values item items found total row rows find get create delete update count number send show read
+    write add remove set sort date time text file files path what words lines chars folder table tables clock units
+    find_tools toolerror message kind null return output each every more most less than only first last same busy again
+    must should valid invalid known unknown such mean""".split()
+)
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words of a text, identifiers split."""
+    return re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower())
+
+
+def world_words(worlds: Iterable[World]) -> Counter[str]:
+    """How often each word occurs in stubs, tasks, programs and files of some worlds."""
+    counts: Counter[str] = Counter()
+    for world in worlds:
+        for tool in world.tools:
+            counts.update(words_of(f"{tool.full_name} {tool.description} {' '.join(tool.parameters)}"))
+        for task in world.tasks:
+            counts.update(words_of(" ".join((task.text, *task.programs))))
+        for path, content in world.files.items():
+            counts.update(words_of(f"{path} {content}"))
+    return counts
+
+
+def held_out_words(practice: Counter[str], heldout: Counter[str]) -> set[str]:
+    """Words of four letters or more that only held-out worlds use."""
+    return {word for word in heldout if word not in practice and len(word) >= 4}
+
+
+def lexicon(texts: Iterable[str], held_out: set[str], *, size: int = 6000) -> list[str]:
+    """Frequent words of four to eleven letters, without those held out."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(re.findall(r"(?<![A-Za-z])[a-z]{4,11}(?![A-Za-z])", text))
+    words = [word for word, _ in counts.most_common(3 * size) if word not in held_out and word not in _PROTECTED]
+    return words[:size]
+
+
+def without(text: str, held_out: set[str]) -> str:
+    """The text with held-out words cut out, so that no vocabulary learns them whole."""
+    return re.sub(r"[A-Za-z]{4,}", lambda match: "" if match[0].lower() in held_out else match[0], text)
+
+
+def renamer(world: World, words: Sequence[str], rng: random.Random) -> Rewrite:
+    """A function that replaces about half of the nouns of a world's tools by other words, the same ones everywhere."""
+    nouns: set[str] = set()
+    for tool in world.tools:
+        nouns.update(words_of(f"{tool.full_name} {' '.join(tool.parameters)}"))
+    free = sorted(noun for noun in nouns if len(noun) >= 4 and noun not in _PROTECTED and not noun.endswith("s"))
+    chosen = [noun for noun in free if rng.random() < 0.5]
+    fresh = iter(rng.sample([word for word in words if word not in nouns and not word.endswith("s")], len(chosen)))
+    mapping: dict[str, str] = {}
+    for noun in chosen:
+        word = next(fresh)
+        mapping[noun] = word
+        mapping[_plural(noun)] = _plural(word)
+    if not mapping:
+        return str
+    pattern = re.compile("(?<![A-Za-z])(" + "|".join(sorted(mapping, key=len, reverse=True)) + ")(?![a-z])", re.IGNORECASE)
+    return lambda text: pattern.sub(lambda match: _like(mapping[match[1].lower()], match[1]), text)
+
+
+def _plural(word: str) -> str:
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + ("es" if word.endswith(("ch", "sh", "x", "z")) else "s")
+
+
+def _like(word: str, model: str) -> str:
+    if model.isupper():
+        return word.upper()
+    return word.capitalize() if model[:1].isupper() else word
