@@ -1,0 +1,162 @@
+"""The builtins of programs, and the guards under names that no program can write."""
+
+from __future__ import annotations
+
+import builtins
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .channel import Channel
+from .guards import (
+    EXCEPTION_BASES,
+    METHODS,
+    Members,
+    ProgramClass,
+    augmented_attribute,
+    guarded_delattr,
+    guarded_getattr,
+    guarded_setattr,
+    guarded_super,
+    guarded_write,
+    make_class,
+    type_name,
+)
+from .namespaces import BOUND
+from .scheduler import Scheduler, Token
+from .tools import Tool, ToolError
+from .values import without_addresses
+
+_PLAIN = (
+    "abs all any ascii bin bool bytes callable chr classmethod complex dict divmod enumerate filter float format "
+    "frozenset hash hex int isinstance issubclass iter len list map max min next object oct ord pow property range "
+    "reversed round set slice sorted staticmethod str sum super tuple zip NotImplemented Ellipsis"
+)
+_EXCEPTIONS = (
+    "ArithmeticError AssertionError AttributeError BufferError EOFError EnvironmentError Exception FileExistsError "
+    "FileNotFoundError FloatingPointError IOError ImportError IndexError IsADirectoryError KeyError LookupError "
+    "MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplementedError OSError OverflowError "
+    "PermissionError RecursionError ReferenceError RuntimeError StopIteration SyntaxError SystemError TimeoutError "
+    "TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError Warning UserWarning "
+    "DeprecationWarning RuntimeWarning ZeroDivisionError"
+)
+MISSING = {
+    "open": "files are read and written with tools such as files.read",
+    "input": "nobody can answer; the task says all there is",
+    "exec": "", "eval": "", "compile": "", "globals": "", "locals": "", "vars": "", "dir": "", "id": "",
+    "exit": "a program ends by itself", "quit": "a program ends by itself",
+}
+_KNOWN_KINDS = frozenset(METHODS) | {type(None), object, Exception}
+
+
+def _type(value: Any) -> Any:
+    kind = type(value)
+    if kind in _KNOWN_KINDS or type(kind) is ProgramClass or isinstance(value, Exception):
+        return kind
+    if kind is type or kind is ProgramClass:
+        return type
+    raise TypeError(f"type() of a {kind.__name__} is not available")
+
+
+def _getattr(target: Any, name: str, *default: Any) -> Any:
+    if len(default) > 1:
+        raise TypeError("getattr expected at most 3 arguments")
+    try:
+        return guarded_getattr(target, name)
+    except AttributeError:
+        if default:
+            return default[0]
+        raise
+
+
+def _hasattr(target: Any, name: str) -> bool:
+    try:
+        guarded_getattr(target, name)
+    except AttributeError:
+        return False
+    return True
+
+
+def program_builtins() -> dict[str, Any]:
+    """Names that never change."""
+    names = {name: getattr(builtins, name) for name in _PLAIN.split()}
+    errors = {name: getattr(builtins, name) for name in _EXCEPTIONS.split()}
+    EXCEPTION_BASES.update(errors.values(), {ToolError})
+    names.update(errors, BaseException=Exception, ToolError=ToolError)
+    names.update({"True": True, "False": False, "None": None})
+    names.update({"getattr": _getattr, "hasattr": _hasattr, "setattr": guarded_setattr, "delattr": guarded_delattr})
+    names["type"] = _type
+    names["__build_class__"] = builtins.__build_class__
+    names["__name__"] = "__main__"
+    names.update({
+        "@getattr": guarded_getattr, "@write": guarded_write, "@augattr": augmented_attribute, "@super": guarded_super,
+        "@typename": type_name, "@metaclass": make_class, "@field": _note_field, "@Exception": Exception,
+    })
+    return names
+
+
+def _note_field(fields: list[str], name: str) -> None:
+    fields.append(name)
+
+
+class Names:
+    """The builtins of one worker: fixed names, modules, and the tools of the present program."""
+
+    def __init__(self, channel: Channel, scheduler: Scheduler, modules: dict[str, Members]) -> None:
+        self._channel, self._scheduler, self._modules = channel, scheduler, modules
+        self.answered = False
+        self.answer: Any = None
+        self.shown: Any = None
+        self.table = program_builtins()
+        self.table.update({name: modules[name] for name in BOUND})
+        self.table.update({
+            "print": self._print, "answer": self._answer, "@import": self._import, "@show": self._show,
+            "@start": self._start, "@awaitable": self._awaitable,
+        })
+        self._fixed = dict(self.table)
+        self.tools: dict[str, Any] = {}
+
+    def use_tools(self, tools: dict[str, Any]) -> None:
+        """Replace the tools; a tool never hides a fixed name."""
+        for name in self.tools:
+            if name not in self._fixed:
+                self.table.pop(name, None)
+        self.tools = {name: tool for name, tool in tools.items() if name not in self._fixed}
+        self.table.update(self.tools)
+
+    def begin(self) -> None:
+        """Forget the answer of the program before."""
+        self.answered, self.answer, self.shown = False, None, None
+
+    def _print(self, *values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
+        text = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
+        self._channel.write(without_addresses(text))
+
+    def _answer(self, value: Any = None) -> None:
+        self.answered, self.answer = True, value
+
+    def _show(self, value: Any) -> None:
+        if type(value) in (types.CoroutineType, Token):
+            value = self._scheduler.run(value)
+        self.shown = value
+        if value is not None:
+            self._channel.write(without_addresses(repr(value)) + "\n")
+
+    def _import(self, module: str, name: str | None = None) -> Any:
+        found = self._modules.get(module)
+        if found is None:
+            raise ModuleNotFoundError(f"No module named '{module}'")
+        if name is None:
+            return found
+        try:
+            return guarded_getattr(found, name)
+        except AttributeError as error:
+            raise ImportError(f"cannot import name '{name}' from '{module}': {error}") from None
+
+    def _start(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        if type(function) is Tool:
+            return function.start(args, kwargs)
+        return function(*args, **kwargs)
+
+    def _awaitable(self, value: Any) -> Token:
+        return self._scheduler.as_token(value)

@@ -1,0 +1,495 @@
+"""From the text of a program to code: which syntax is accepted, and what it becomes.
+
+Guards are called by names that no program can write (`@getattr`), so that nothing a program defines can shadow them.
+An unknown kind of node is refused, as RestrictedPython does it.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import types
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES, RestrictingNodeTransformer
+
+MESSAGE_CHARS = 1_000
+SPECIAL_METHODS = frozenset(
+    f"__{name}__"
+    for name in (
+        "init", "repr", "str", "len", "bool", "iter", "next", "contains", "getitem", "setitem", "delitem", "call",
+        "enter", "exit", "eq", "ne", "lt", "le", "gt", "ge", "hash", "add", "sub", "mul", "truediv", "floordiv",
+        "mod", "neg", "and", "or", "radd", "rsub", "rmul", "iadd", "isub", "post_init", "int", "float", "index", "abs",
+    )
+)
+_GUARD_LIKE = re.compile(r"^_[A-Za-z]\w*_$")
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "**", ast.LShift: "<<",
+    ast.RShift: ">>", ast.BitOr: "|", ast.BitXor: "^", ast.BitAnd: "&", ast.FloorDiv: "//", ast.MatMult: "@",
+}
+_ASYNC_STARTERS = frozenset({"gather", "create_task", "ensure_future", "wait_for", "run", "wait", "as_completed"})
+_REMEDIES = {
+    "os": "use the files tools", "sys": "it is not needed here", "pathlib": "paths are plain strings here",
+    "subprocess": "no processes here", "random": "programs are repeatable, so there is no randomness",
+    "time": "use datetime, or the clock tools", "requests": "use a tool that fetches", "csv": "use the tables tools",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a program is not run."""
+
+    type: str
+    message: str
+    line: int | None
+
+
+class Refused(Exception):
+    """Carries a `Refusal`."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+def compile_program(
+    source: str, filename: str, *, max_nodes: int, modules: Collection[str], servers: Collection[str] = ()
+) -> types.CodeType:
+    """Code of `source`, possibly with top-level await; raises `Refused` with the first problem."""
+    try:
+        tree = ast.parse(source, filename)
+        count = 0
+        for count, _ in enumerate(ast.walk(tree), 1):
+            if count > max_nodes:
+                raise Refused(Refusal("ProgramTooLarge", f"the program has more than {max_nodes} parts; split it", None))
+        policy = Policy(modules, servers)
+        tree = policy.visit(tree)
+        if policy.refusals:
+            raise Refused(min(policy.refusals, key=lambda one: one.line or 0))
+        ast.fix_missing_locations(tree)
+        code = compile(tree, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        return cast(types.CodeType, code)
+    except SyntaxError as error:
+        _syntax_error(error, source)
+    except UnicodeEncodeError:
+        raise Refused(Refusal("SyntaxError", "the program holds text that is not valid Unicode", None)) from None
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        text = "the program is nested too deeply" if isinstance(error, (RecursionError, MemoryError)) else str(error)
+        raise Refused(Refusal("SyntaxError", text[:MESSAGE_CHARS], None)) from None
+
+
+def _syntax_error(error: SyntaxError, source: str) -> NoReturn:
+    line = error.lineno if type(error.lineno) is int else None
+    text = str(error.msg)
+    lines = source.splitlines()
+    if line is not None and 0 < line <= len(lines):
+        text = f"{text}: {lines[line - 1].strip()[:120]}"
+    raise Refused(Refusal("SyntaxError", text[:MESSAGE_CHARS], line)) from None
+
+
+class Policy(RestrictingNodeTransformer):
+    """Checks every node, and puts guards where attributes are read and anything but a name is written."""
+
+    def __init__(self, modules: Collection[str], servers: Collection[str]) -> None:
+        super().__init__([], [], {})
+        self.modules = modules
+        self.servers = servers
+        self.refusals: list[Refusal] = []
+        self._asyncio_names = {"asyncio"}
+        self._starters: set[str] = set()
+        self._trying = 0
+        self._in_class = False
+
+    # -- refusing
+
+    def error(self, node: ast.AST, info: str) -> None:
+        """Note a refusal at the line of `node`."""
+        self.refusals.append(Refusal("NotAllowed", info[:MESSAGE_CHARS], getattr(node, "lineno", None)))
+
+    def not_allowed(self, node: ast.AST) -> None:
+        """Refuse a kind of node."""
+        self.error(node, f"{_words(type(node).__name__)} is not available in programs")
+
+    def check_name(self, node: Any, name: str | None, allow_magic_methods: bool = False) -> None:
+        """Refuse names of the interpreter's own, and names that look like guards."""
+        if name is None:
+            return
+        if allow_magic_methods and name in SPECIAL_METHODS:
+            return
+        if name.startswith("__") and name != "__" or _GUARD_LIKE.match(name) or name.endswith("__roles__"):
+            self.error(node, f"the name {name!r} is reserved")
+
+    def _check_attribute(self, node: ast.AST, name: str) -> None:
+        if name.startswith("_") or name.endswith("__roles__") or name in INSPECT_ATTRIBUTES:
+            self.error(node, f"the attribute {name!r} is not available: names that begin with '_' are internal")
+
+    # -- helpers
+
+    def _name(self, guard: str) -> ast.Name:
+        return ast.Name(f"@{guard}", ast.Load())
+
+    def _guard(self, node: ast.AST, guard: str, *arguments: ast.expr) -> ast.Call:
+        call = ast.Call(func=self._name(guard), args=list(arguments), keywords=[])
+        return _at(call, node)
+
+    def _all(self, nodes: list[Any]) -> list[Any]:
+        return [self.visit(node) for node in nodes]
+
+    # -- module
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        """A trailing expression becomes the program's value."""
+        body = [child for child in node.body if not _is_future(child)]
+        if body and isinstance(body[-1], ast.Expr):
+            last = body[-1]
+            node.body = body
+            node = self.node_contents_visit(node)
+            shown = node.body[-1]
+            if isinstance(shown, ast.Expr):
+                shown.value = self._guard(last, "show", shown.value)
+            return node
+        node.body = body
+        return self.node_contents_visit(node)
+
+    # -- names and attributes
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """`__name__` is text; other names of the interpreter are refused."""
+        if node.id == "__name__" and isinstance(node.ctx, ast.Load):
+            return _at(ast.Constant("__main__"), node)
+        self.check_name(node, node.id)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """`a.b` becomes `@getattr(a, "b")`, `a.b = c` becomes `@write(a).b = c`."""
+        if isinstance(node.ctx, ast.Load):
+            special = self._special_attribute(node)
+            if special is not None:
+                return special
+        self._check_attribute(node, node.attr)
+        if isinstance(node.ctx, ast.Load):
+            server = [ast.Constant(node.value.id)] if self._is_server(node.value) else []
+            return self._guard(node, "getattr", self.visit(node.value), ast.Constant(node.attr), *server)
+        node.value = self._guard(node, "write", self.visit(node.value))
+        return node
+
+    def _is_server(self, node: ast.expr) -> Any:
+        return isinstance(node, ast.Name) and node.id in self.servers
+
+    def _special_attribute(self, node: ast.Attribute) -> ast.expr | None:
+        """`super().__init__`, `type(x).__name__` and `x.__class__.__name__`, which models write everywhere."""
+        inner = node.value
+        if node.attr in SPECIAL_METHODS and _is_call_of(inner, "super", 0):
+            return self._guard(node, "super", self.visit(inner), ast.Constant(node.attr))
+        if node.attr == "__name__":
+            if _is_call_of(inner, "type", 1):
+                return self._guard(node, "typename", self.visit(cast(ast.Call, inner).args[0]))
+            if isinstance(inner, ast.Attribute) and inner.attr == "__class__":
+                return self._guard(node, "typename", self.visit(inner.value))
+        return None
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """Reading items needs no guard (nothing in reach has dangerous ones), writing them does."""
+        node.slice = self.visit(node.slice)
+        node.value = self.visit(node.value)
+        if not isinstance(node.ctx, ast.Load):
+            node.value = self._guard(node, "write", node.value)
+        return node
+
+    # -- assignments
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        """Targets are guarded by their own nodes."""
+        return self.node_contents_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """Annotations are dropped, never evaluated; in classes the field names are kept for `dataclass`."""
+        fields: list[ast.stmt] = []
+        if self._in_class and isinstance(node.target, ast.Name):
+            self.check_name(node, node.target.id)
+            note = ast.Expr(self._guard(node, "field", self._name("fields"), ast.Constant(node.target.id)))
+            fields.append(_at(note, node))
+        if node.value is None:
+            return fields or _at(ast.Pass(), node)
+        assign = _at(ast.Assign(targets=[node.target], value=node.value), node)
+        return [*fields, self.node_contents_visit(assign)]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """`o.a += v` goes through the guards; names and items are plain Python."""
+        target = node.target
+        if not isinstance(target, ast.Attribute):
+            return self.node_contents_visit(node)
+        self._check_attribute(target, target.attr)
+        call = self._guard(
+            node, "augattr", self.visit(target.value), ast.Constant(target.attr),
+            ast.Constant(_OPERATORS[type(node.op)]), self.visit(node.value),
+        )
+        return _at(ast.Expr(call), node)
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
+        """Names checked."""
+        for name in node.names:
+            self.check_name(node, name)
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        """Names checked."""
+        for name in node.names:
+            self.check_name(node, name)
+        return node
+
+    # -- loops and comprehensions
+
+    def guard_iter(self, node: Any) -> Any:
+        """Iteration happens in C in too many places to guard it; only harmless things can be iterated."""
+        return self.node_contents_visit(node)
+
+    def visit_comprehension(self, node: ast.comprehension) -> Any:
+        """No async comprehensions."""
+        if node.is_async:
+            self.error(node.target, "async comprehensions are not available in programs")
+        return self.node_contents_visit(node)
+
+    def visit_With(self, node: ast.With) -> Any:
+        """Context managers are classes of the program."""
+        return self.node_contents_visit(node)
+
+    def visit_Try(self, node: ast.Try) -> Any:
+        """A bare `except:` catches errors only, not the limits."""
+        self._trying += 1
+        node.body = self._body(node.body)
+        self._trying -= 1
+        node.handlers = self._all(node.handlers)
+        node.orelse = self._body(node.orelse)
+        node.finalbody = self._body(node.finalbody)
+        return node
+
+    def _body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        done: list[ast.stmt] = []
+        for statement in statements:
+            new = self.visit(statement)
+            done += new if isinstance(new, list) else [new]
+        return done
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
+        """Names checked."""
+        self.check_name(node, node.name)
+        bare = node.type is None
+        node = self.node_contents_visit(node)
+        if bare:
+            node.type = _at(self._name("Exception"), node)
+        return node
+
+    # -- imports
+
+    def visit_Import(self, node: ast.Import) -> Any:
+        """`import json as j` becomes `j = @import("json")`."""
+        made: list[ast.stmt] = []
+        for alias in node.names:
+            self._check_module(node, alias.name)
+            name = alias.asname or alias.name.split(".")[0]
+            self.check_name(node, name)
+            whole = alias.name if alias.asname else name
+            if whole == "asyncio":
+                self._asyncio_names.add(name)
+            made.append(self._assign(node, name, self._guard(node, "import", ast.Constant(whole))))
+        return made
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
+        """`from re import sub` becomes `sub = @import("re", "sub")`."""
+        if node.level:
+            self.error(node, "relative imports are not available in programs")
+        self._check_module(node, node.module or "")
+        made: list[ast.stmt] = []
+        for alias in node.names:
+            if alias.name == "*":
+                self.error(node, "import the names you need instead of *")
+            name = alias.asname or alias.name
+            self.check_name(node, alias.name)
+            self.check_name(node, name)
+            if node.module == "asyncio" and alias.name in _ASYNC_STARTERS:
+                self._starters.add(name)
+            call = self._guard(node, "import", ast.Constant(node.module or ""), ast.Constant(alias.name))
+            made.append(self._assign(node, name, call))
+        return made
+
+    def _check_module(self, node: ast.AST, name: str) -> None:
+        if name not in self.modules and not self._trying:
+            remedy = _REMEDIES.get(name.split(".")[0], "use tools instead")
+            known = ", ".join(sorted(one for one in self.modules if "." not in one))
+            self.error(node, f"the module {name!r} is not available: {remedy}; there are {known}")
+
+    def _assign(self, node: ast.AST, name: str, value: ast.expr) -> ast.stmt:
+        return _at(ast.Assign(targets=[ast.Name(name, ast.Store())], value=value), node)
+
+    # -- functions and classes
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        """Annotations are dropped."""
+        return self._function(node, node.name)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
+        """As `def`."""
+        return self._function(node, node.name)
+
+    def visit_Lambda(self, node: ast.Lambda) -> Any:
+        """Argument names checked."""
+        self.check_function_argument_names(node)
+        return self.node_contents_visit(node)
+
+    def _function(self, node: Any, name: str) -> Any:
+        self._no_type_parameters(node)
+        self.check_name(node, name, allow_magic_methods=self._in_class)
+        self.check_function_argument_names(node)
+        node.returns = None
+        node.decorator_list = self._all(node.decorator_list)
+        node.args = self.visit(node.args)
+        outer, self._in_class = self._in_class, False
+        node.body = self._body(node.body)
+        self._in_class = outer
+        return node
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        """The annotation is dropped."""
+        node.annotation = None
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        """Every class is made by the program's own metaclass, which checks the bases."""
+        self._no_type_parameters(node)
+        self.check_name(node, node.name)
+        if node.keywords:
+            self.error(node, "keywords in a class statement are not available in programs")
+        node.decorator_list = self._all(node.decorator_list)
+        node.bases = self._all(node.bases)
+        outer, self._in_class = self._in_class, True
+        node.body = self._body(node.body)
+        self._in_class = outer
+        start = ast.Assign(targets=[ast.Name("@fields", ast.Store())], value=ast.List([], ast.Load()))
+        node.body.insert(0, _at(start, node))
+        node.keywords = [ast.keyword(arg="metaclass", value=self._name("metaclass"))]
+        return node
+
+    def _no_type_parameters(self, node: Any) -> None:
+        if getattr(node, "type_params", None):
+            self.error(node, "type parameters are not available in programs")
+
+    # -- calls and await
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Calls in the arguments of `asyncio.gather` and the like are started instead of waited for."""
+        if isinstance(node.func, ast.Name) and node.func.id in ("exec", "eval", "compile"):
+            self.error(node, f"{node.func.id}() is not available in programs")
+        starts = self._starts(node.func)
+        node = self.node_contents_visit(node)
+        if starts:
+            node.args = [self._lift(argument) for argument in node.args]
+        return node
+
+    def _starts(self, function: ast.expr) -> bool:
+        if isinstance(function, ast.Name):
+            return function.id in self._starters
+        return (
+            isinstance(function, ast.Attribute)
+            and function.attr in _ASYNC_STARTERS
+            and isinstance(function.value, ast.Name)
+            and function.value.id in self._asyncio_names
+        )
+
+    def _lift(self, node: ast.expr) -> ast.expr:
+        """Start the call that `node` is, or those it is made of."""
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name) and node.func.id.startswith("@"):
+                return node  # a guarded attribute, not a call
+            node.args.insert(0, node.func)
+            node.func = _at(self._name("start"), node)
+        elif isinstance(node, ast.Starred):
+            node.value = self._lift(node.value)
+        elif isinstance(node, (ast.List, ast.Tuple)):
+            node.elts = [self._lift(item) for item in node.elts]
+        elif isinstance(node, (ast.ListComp, ast.GeneratorExp, ast.SetComp)):
+            node.elt = self._lift(node.elt)
+        return node
+
+    def visit_Await(self, node: ast.Await) -> Any:
+        """`await f(x)` starts the call and waits; anything that is not awaitable is its own result."""
+        node.value = self._guard(node, "awaitable", self._lift(self.visit(node.value)))
+        return node
+
+    # -- match
+
+    def visit_Match(self, node: ast.Match) -> Any:
+        """All patterns but class patterns."""
+        return self.node_contents_visit(node)
+
+    def visit_match_case(self, node: ast.match_case) -> Any:
+        """As written."""
+        return self.node_contents_visit(node)
+
+    def visit_MatchValue(self, node: ast.MatchValue) -> Any:
+        """Literals only: a dotted name would be read without the guard."""
+        if any(isinstance(part, (ast.Attribute, ast.Name)) for part in ast.walk(node.value)):
+            self.error(node, "a dotted name in a case pattern is not available; use a literal or a guard (if)")
+        return node
+
+    def visit_MatchSingleton(self, node: ast.MatchSingleton) -> Any:
+        """None, True, False."""
+        return node
+
+    def visit_MatchSequence(self, node: ast.MatchSequence) -> Any:
+        """As written."""
+        return self.node_contents_visit(node)
+
+    def visit_MatchOr(self, node: ast.MatchOr) -> Any:
+        """As written."""
+        return self.node_contents_visit(node)
+
+    def visit_MatchMapping(self, node: ast.MatchMapping) -> Any:
+        """Names checked."""
+        self.check_name(node, node.rest)
+        for key in node.keys:
+            if any(isinstance(part, (ast.Attribute, ast.Name)) for part in ast.walk(key)):
+                self.error(node, "a dotted name in a case pattern is not available")
+        node.patterns = self._all(node.patterns)
+        return node
+
+    def visit_MatchStar(self, node: ast.MatchStar) -> Any:
+        """Names checked."""
+        self.check_name(node, node.name)
+        return node
+
+    def visit_MatchAs(self, node: ast.MatchAs) -> Any:
+        """Names checked."""
+        self.check_name(node, node.name)
+        return self.node_contents_visit(node)
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> Any:
+        """Class patterns read attributes without the guard."""
+        self.error(node, "class patterns are not available; use isinstance in a guard (if)")
+        return node
+
+
+def _at(new: Any, old: ast.AST) -> Any:
+    return ast.copy_location(new, old)
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def _is_call_of(node: ast.expr, name: str, arguments: int) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == name
+        and len(node.args) == arguments
+        and not node.keywords
+        and not any(isinstance(argument, ast.Starred) for argument in node.args)
+    )
+
+
+def _words(name: str) -> str:
+    known: dict[str, str] = {"AsyncFor": "async for", "AsyncWith": "async with", "TryStar": "except*"}
+    return known.get(name, name)

@@ -1,0 +1,162 @@
+"""Awaiting without asyncio: a program's coroutines see opaque tokens only.
+
+What a program does depends on the order in which returns arrive and on nothing else: a return is taken from the pipe only
+when no coroutine can go on (or when a plain call waits for its own), one at a time.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+from .channel import Channel
+
+Settle = Callable[[dict[str, Any]], Any]
+
+
+class Token:
+    """Something to await. Programs can await it and nothing else."""
+
+    __slots__ = ("done", "value", "error", "waiters", "__weakref__")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.waiters: list[_Task] = []
+
+    def __await__(self) -> Generator[Token, None, Any]:
+        if not self.done:
+            yield self
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    def __repr__(self) -> str:
+        return "<awaitable>"
+
+
+class _Task:
+    __slots__ = ("coroutine", "token", "waiting_for")
+
+    def __init__(self, coroutine: Any, token: Token) -> None:
+        self.coroutine, self.token = coroutine, token
+
+
+class Scheduler:
+    """Runs the coroutines of one worker."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._ready: deque[_Task] = deque()
+        self._calls: dict[int, tuple[Token, Settle]] = {}
+        channel.on_return = self._returned
+
+    def reset(self) -> None:
+        """Forget what an ended program left behind."""
+        for task in self._ready:
+            task.coroutine.close()
+        self._ready.clear()
+        self._calls.clear()
+
+    # -- making tokens
+
+    def call(self, number: int, settle: Settle) -> Token:
+        """A token for a call that was sent; `settle` makes its value of the return, or raises."""
+        token = Token()
+        self._calls[number] = (token, settle)
+        return token
+
+    def finished(self, value: Any) -> Token:
+        """A token that is done."""
+        token = Token()
+        token.done, token.value = True, value
+        return token
+
+    def spawn(self, coroutine: Any) -> Token:
+        """Run a coroutine beside the others."""
+        token = Token()
+        self._ready.append(_Task(coroutine, token))
+        return token
+
+    def as_token(self, value: Any) -> Token:
+        """A token for anything: itself, a coroutine running, or a value that is there already."""
+        if type(value) is Token:
+            return value
+        if type(value) is types.CoroutineType:
+            return self.spawn(value)
+        return self.finished(value)
+
+    def gather(self, values: tuple[Any, ...], return_exceptions: bool) -> Token:
+        """All of `values`, in order. The first error, in that order, is raised when all have ended."""
+        tokens = [self.as_token(value) for value in values]
+        return self.spawn(_gather(tokens, return_exceptions))
+
+    # -- running
+
+    def run(self, value: Any) -> Any:
+        """Drive everything until `value` (a coroutine or token) is done, and return its result."""
+        token = self.as_token(value)
+        while not token.done:
+            if self._ready:
+                self._step(self._ready.popleft())
+            elif self._calls:
+                self._returned(self._channel.read())
+            else:
+                raise RuntimeError("the program waits for something that never happens")
+        if token.error is not None:
+            raise token.error
+        return token.value
+
+    def drain(self) -> None:
+        """Wait for calls that were started and never awaited, so that none outlives its program."""
+        while self._ready or self._calls:
+            if self._ready:
+                self._step(self._ready.popleft())
+            else:
+                self._returned(self._channel.read())
+
+    def _step(self, task: _Task) -> None:
+        try:
+            waits_for = task.coroutine.send(None)
+        except StopIteration as stop:
+            self._finish(task.token, stop.value, None)
+        except Exception as error:
+            self._finish(task.token, None, error)
+        else:
+            if type(waits_for) is not Token:
+                self._finish(task.token, None, RuntimeError("awaited something that is not awaitable"))
+            elif waits_for.done:
+                self._ready.append(task)
+            else:
+                waits_for.waiters.append(task)
+
+    def _finish(self, token: Token, value: Any, error: BaseException | None) -> None:
+        token.done, token.value, token.error = True, value, error
+        self._ready.extend(token.waiters)
+        token.waiters = []
+
+    def _returned(self, message: dict[str, Any]) -> None:
+        token, settle = self._calls.pop(message["id"])
+        try:
+            value = settle(message)
+        except Exception as error:
+            self._finish(token, None, error)
+        else:
+            self._finish(token, value, None)
+
+
+async def _gather(tokens: list[Token], return_exceptions: bool) -> list[Any]:
+    results: list[Any] = []
+    first: BaseException | None = None
+    for token in tokens:
+        try:
+            results.append(await token)
+        except Exception as error:
+            results.append(error)
+            first = first or error
+    if first is not None and not return_exceptions:
+        raise first
+    return results

@@ -1,0 +1,201 @@
+"""The life of a worker: one program after another, in the same variables."""
+
+from __future__ import annotations
+
+import gc
+import types
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from .channel import Channel, LimitReached
+from .names import MISSING, Names
+from .namespaces import MODULES, namespaces
+from .policy import MESSAGE_CHARS, Refused, compile_program
+from .scheduler import Scheduler
+from .tools import toolspace
+from .values import Plain, TooLarge, describe, without_addresses
+
+_MOST_VARIABLES = 50
+_MOST_NAMES = 200
+_CORO = 0x80
+
+
+class Worker:
+    """Everything that is alive between the programs of one sandbox."""
+
+    def __init__(self, channel: Channel, *, raw: bool) -> None:
+        self.channel = channel
+        self.scheduler = Scheduler(channel)
+        self.names = Names(channel, self.scheduler, namespaces(self.scheduler, channel.now))
+        self.variables: dict[str, Any] = {"__builtins__": self.names.table}
+        self._raw = raw
+        self._count = 0
+        self._reserve: bytearray | None = None
+
+    def serve(self) -> None:
+        """Run what the host sends until it closes the pipe."""
+        while True:
+            message = self.channel.read()
+            if message["t"] == "run":
+                self._serve_program(message)
+            elif message["t"] == "raw" and self._raw:
+                self._serve_raw(message["source"])
+
+    def _serve_program(self, message: dict[str, Any]) -> None:
+        self._reserve = bytearray(1 << 18)  # given back when memory runs out, so that the end can be told
+        done = self._program(message)
+        self.channel.running = False
+        self.scheduler.reset()
+        self.channel.send(done)
+        gc.collect()
+
+    def _program(self, message: dict[str, Any]) -> dict[str, Any]:
+        limits = message["limits"]
+        self.channel.begin(limits["max_calls"], limits["max_output_bytes"])
+        self.channel.frame_limit = limits["max_frame_bytes"]
+        self.names.begin()
+        self._count += 1
+        if message["tools"] is not None:
+            self.names.use_tools(toolspace(self.channel, self.scheduler, message["tools"]))
+        filename = f"<program {self._count}>"
+        try:
+            code = compile_program(
+                message["source"], filename, max_nodes=limits["max_nodes"], modules=MODULES, servers=self.names.tools
+            )
+        except Refused as refused:
+            one = refused.refusal
+            return self._done("refused", error=_error(one.type, one.message, one.line))
+        return self._execute(code, filename, limits["max_result_bytes"])
+
+    def _execute(self, code: types.CodeType, filename: str, max_result_bytes: int) -> dict[str, Any]:
+        self.channel.running = True
+        try:
+            ended = self._run(code)
+            if self.channel.exceeded is not None:
+                raise self.channel.exceeded
+            value = self._value(max_result_bytes)
+            self.channel.flush()
+            return self._done("ok", value=value) if ended else self._done("ok")
+        except LimitReached as limit:
+            self.channel.flush()
+            return self._done("limit", error=_error(limit.budget, str(limit), _line(limit, filename)))
+        except MemoryError as error:
+            self._reserve = None
+            self.variables.clear()
+            return {"t": "done", "status": "limit", "error": _error("memory_mb", "out of memory", _line(error, filename))}
+        except BaseException as error:
+            return self._failed(error, filename)
+
+    def _run(self, code: types.CodeType) -> bool:
+        if code.co_flags & _CORO:
+            self.scheduler.run(eval(code, self.variables))
+        else:
+            exec(code, self.variables)
+        self.scheduler.drain()
+        return True
+
+    def _failed(self, error: BaseException, filename: str) -> dict[str, Any]:
+        limit = self.channel.exceeded
+        if limit is None:
+            text = self._explain(error)
+            limit = self.channel.exceeded
+        try:
+            self.channel.running = True
+            self.scheduler.drain()
+            self.channel.flush()
+        except BaseException:
+            pass
+        if limit is not None:
+            return self._done("limit", error=_error(limit.budget, str(limit), _line(error, filename)))
+        return self._done("error", error=_error(type(error).__name__, text, _line(error, filename)))
+
+    def _value(self, max_bytes: int) -> Any:
+        value = self.names.answer if self.names.answered else self.names.shown
+        try:
+            plain = Plain(strict=False).convert(value)
+            size = _json_size(plain)
+        except (TooLarge, RecursionError):
+            size = max_bytes + 1
+        if size > max_bytes:
+            self.channel.exceed("max_result_bytes", f"the result takes more than {max_bytes} bytes; answer with less")
+        return plain
+
+    def _done(self, status: str, *, value: Any = None, error: dict[str, Any] | None = None) -> dict[str, Any]:
+        names = [name for name in self.variables if name != "__builtins__"]
+        return {
+            "t": "done", "status": status, "value": value, "answered": self.names.answered and status == "ok",
+            "error": error, "names": names[-_MOST_NAMES:],
+            "variables": {name: _utf8(describe(self.variables[name])) for name in names[-_MOST_VARIABLES:]},
+        }
+
+    def _explain(self, error: BaseException) -> str:
+        try:
+            text = str(error)
+        except BaseException:
+            text = ""
+        text = without_addresses(text)
+        if isinstance(error, NameError) and not isinstance(error, UnboundLocalError) and type(error.name) is str:
+            text = f"name '{error.name}' is not defined{self._meant(error.name)}"
+        return text if len(text) <= MESSAGE_CHARS else text[:MESSAGE_CHARS] + "..."
+
+    def _meant(self, name: str) -> str:
+        if name in MISSING:
+            remedy = MISSING[name]
+            return f"; {remedy}" if remedy else f"; {name}() is not available in programs"
+        if name in MODULES:
+            return f"; write `import {name}` first"
+        full = [tool for server, one in self.names.tools.items() for tool in _members(server, one)]
+        short = {tool.split(".")[-1]: tool for tool in full}
+        known = {key for key in (*self.variables, *self.names.table) if not key.startswith(("@", "_"))}
+        near = get_close_matches(name, known, 1, 0.7)
+        if name in short:
+            near = [short[name]]
+        near = near or [short.get(one, one) for one in get_close_matches(name, short, 1, 0.6)]
+        near = near or get_close_matches(name.replace("_", "."), full, 1, 0.6)
+        return f"; did you mean '{near[0]}'?" if near else ""
+
+    def _serve_raw(self, source: str) -> None:
+        """For tests: plain Python in the locked worker, as if the language layer had fallen."""
+        space: dict[str, Any] = {"result": None}
+        try:
+            exec(compile(source, "<raw>", "exec"), space)
+            report = {"result": repr(space["result"])}
+        except BaseException as error:
+            report = {"error": f"{type(error).__name__}: {error}"}
+        self.channel.send({"t": "raw", **{key: _utf8(text[:2_000]) for key, text in report.items()}})
+
+
+def _members(server: str, one: Any) -> list[str]:
+    members: Callable[[], list[str]] = lambda: [f"{server}.{name}" for name in one.members]
+    return members() if hasattr(one, "members") else [server]
+
+
+def _error(kind: str, message: str, line: int | None) -> dict[str, Any]:
+    return {"type": _utf8(kind), "message": _utf8(message), "line": line}
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _line(error: BaseException, filename: str) -> int | None:
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _json_size(plain: Any) -> int:
+    from ..frames import encode
+
+    return len(encode({"v": _clean(plain)}))
+
+
+def _clean(value: Any) -> Any:
+    """Lone surrogates replaced, in place where possible."""
+    from ..frames import without_surrogates
+
+    return without_surrogates(value)
