@@ -116,13 +116,13 @@ async def model(settings: Settings) -> list[Finding]:
 
 async def servers(home: Path, settings: Settings) -> list[Finding]:
     """List the tools of each configured server, starting those that are not yet known."""
-    from ..runtime.toolspace import open_registry
+    from .toolspace import open_registry
 
     if not settings.mcp:
         return [Finding("servers", "ok", "the toolbox only (no --mcp, and no mcp.json in use)")]
     try:
-        async with open_registry(home, settings.mcp, settings.workspace) as registry:
-            return [_server(one.server_name, one.tool_count, one.problem) for one in registry.servers]
+        async with open_registry(home, settings) as registry:
+            return [_server(one.server_name, one.tool_count, one.problem) for one in registry.servers if not one.in_process]
     except Exception as problem:
         failure = describe(problem)
         return [Finding("servers", "wrong", f"{failure.where}: {failure.message}", failure.mend, failure.exit_code)]

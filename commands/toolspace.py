@@ -15,11 +15,14 @@ import typer
 from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
 from .report import note, safe
-from .settings import resolve
+from .settings import Settings, resolve
 
 if TYPE_CHECKING:
+    from ..tools_registry.registry import Registry
     from ..tools_registry.search import ToolIndex
     from ..tools_registry.tool import Tool
+
+CATALOGUE = "catalogue.db"
 
 McpFiles = Annotated[
     list[Path] | None, typer.Option("--mcp", metavar="FILE", help="A file with mcpServers; may be given several times.")
@@ -77,15 +80,32 @@ async def open_toolspace(space: Toolspace, *, refresh: bool = False) -> AsyncIte
         tools = {tool.full_name: tool for tool in read_listings(space.listings)}
         yield View(tools, ToolIndex(tools.values()))
         return
-    from ..runtime.toolspace import open_registry
-
     home = atlas_home()
     found = resolve(home, Path.cwd(), {"mcp": tuple(space.mcp or ()) or None, "workspace": space.workspace})
     for notice in found.notices:
         note(safe(notice))
-    async with open_registry(home, found.settings.mcp, found.settings.workspace, refresh=refresh) as registry:
-        problems = [f"{server.server_name}: {server.problem}" for server in registry.servers if server.problem]
-        yield View(registry.tools, ToolIndex(registry.tools.values()), registry.servers, problems)
+    async with open_registry(home, found.settings) as registry:
+        if refresh:
+            await registry.refresh()
+        yield View(registry.tools, ToolIndex(registry.tools.values()), registry.servers, list(registry.warnings))
+
+
+def open_registry(home: Path, settings: Settings) -> Registry:
+    """The toolbox on the workspace and the configured servers, with the tool lists that are cached on disk."""
+    from ..tools_registry.catalogue import Catalogue
+    from ..tools_registry.config import load_config
+    from ..tools_registry.registry import Registry
+    from ..tools_registry.toolbox import toolbox_servers
+
+    workspace = settings.workspace.expanduser()
+    if not workspace.is_dir():
+        raise UsageError("the workspace is not there", where=str(workspace), mend="give --workspace an existing folder")
+    return Registry(
+        [server for path in settings.mcp for server in load_config(path)],
+        in_process=toolbox_servers(workspace.resolve()),
+        catalogue=Catalogue(home / CATALOGUE),
+        on_progress=note,
+    )
 
 
 def read_listings(path: Path) -> Iterator[Tool]:

@@ -1,0 +1,48 @@
+"""Running the `atlas` command as a person would: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Done:
+    """One finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object on stdout."""
+        assert self.out.count("\n") == 1, self.out + self.err
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """One JSON object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Atlas = Callable[..., Done]
+
+
+@pytest.fixture
+def atlas(tmp_path: Path) -> Atlas:
+    """`atlas("run", "task", "--json")` in an empty folder; `cwd` and `given` (standard input) may be named."""
+
+    def run(*arguments: str | Path, cwd: Path = tmp_path, given: str = "") -> Done:
+        command = [sys.executable, "-m", "atlas.cli", *map(str, arguments)]
+        done = subprocess.run(command, cwd=cwd, input=given, capture_output=True, text=True, timeout=60)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
