@@ -79,9 +79,10 @@ class FrameBuffer:
             raise FrameError(f"not a JSON frame: {type(error).__name__}") from None
         if type(message) is not dict:
             raise FrameError("a frame must be an object")
+        plain: dict[str, Any] = message
         if self._strict and "\\u" in text:
-            message = without_surrogates(message)
-        return message
+            plain = without_surrogates(plain)
+        return plain
 
 
 def without_surrogates(value: Any) -> Any:

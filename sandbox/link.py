@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -161,7 +162,5 @@ class Link:
 def _widen(descriptor: int) -> None:
     command = getattr(fcntl, "F_SETPIPE_SZ", None)
     if command is not None:
-        try:
+        with contextlib.suppress(OSError):  # the user's share of pipe memory may be used up; then it stays small
             fcntl.fcntl(descriptor, command, 1 << 20)
-        except OSError:
-            pass  # the user's share of pipe memory is used up; the default size is enough

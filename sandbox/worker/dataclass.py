@@ -49,13 +49,13 @@ def dataclass(target: Any = None, /, *, eq: bool = True, order: bool = False, fr
         methods["__lt__"] = _comparison(tuple(fields), lambda left, right: left < right)
         methods["__le__"] = _comparison(tuple(fields), lambda left, right: left <= right)
     for name, method in methods.items():
-        if name not in own or name == "__repr__" and not _wrote_repr(own):
+        if name not in own or (name == "__repr__" and not _wrote_repr(own)):
             setattr(target, name, method)
     return target
 
 
 def _wrote_repr(own: Any) -> bool:
-    return own["__repr__"].__code__.co_filename.startswith("<program")
+    return str(own["__repr__"].__code__.co_filename).startswith("<program")
 
 
 def _fields(target: type) -> dict[str, Field]:
@@ -105,7 +105,7 @@ def _values(one: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(one.__dict__.get(name) for name in names)
 
 
-def _comparison(names: tuple[str, ...], compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
+def _comparison(names: tuple[str, ...], compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def method(self: Any, other: Any) -> Any:
         if type(self) is not type(other):
             return NotImplemented

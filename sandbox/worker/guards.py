@@ -125,7 +125,7 @@ class ProgramClass(type):
 class Members:
     """An object of the sandbox whose attributes programs may read: a module's namespace, a server's tools."""
 
-    __slots__ = ("kind", "name", "members")
+    __slots__ = ("kind", "members", "name")
 
     def __init__(self, kind: str, name: str, members: dict[str, Any]) -> None:
         self.kind, self.name, self.members = kind, name, members
@@ -226,7 +226,8 @@ def _exact(text: Any) -> str:
 def _missing(target: Any, kind: type, name: str, hidden_server: str | None) -> str:
     text = f"'{kind.__name__}' object has no attribute '{name}'"
     if hidden_server is not None:
-        return f"{text}: the variable {hidden_server!r} hides the server of that name; use another name, or `del {hidden_server}`"
+        hides = f"the variable {hidden_server!r} hides the server of that name"
+        return f"{text}: {hides}; use another name, or `del {hidden_server}`"
     if kind is dict and name in target:
         return f"{text}; did you mean [{name!r}]?"
     return text + _perhaps(get_close_matches(name, METHODS.get(kind, ()), 1))
@@ -235,14 +236,14 @@ def _missing(target: Any, kind: type, name: str, hidden_server: str | None) -> s
 def _missing_member(target: Members, name: str) -> str:
     near = get_close_matches(name, target.members, 3, 0.4)
     if target.kind == "server":
-        known = near or list(target.members)[:5]
-        return f"server '{target.name}' has no tool '{name}'; did you mean {' or '.join(f'{target.name}.{one}' for one in known)}?"
+        known = " or ".join(f"{target.name}.{one}" for one in near or list(target.members)[:5])
+        return f"server '{target.name}' has no tool '{name}'; did you mean {known}?"
     inner = [
         f"{one}.{name}" for one, member in target.members.items()
         if isinstance(member, type) and (name in CLASS_MEMBERS.get(member, ()) or (member, name) in DYNAMIC)
     ]
-    near = [*inner, *near]
-    return f"{target.kind} '{target.name}' has no attribute '{name}'" + _perhaps([f"{target.name}.{one}" for one in near[:1]])
+    near = [f"{target.name}.{one}" for one in (*inner, *near)]
+    return f"{target.kind} '{target.name}' has no attribute '{name}'{_perhaps(near)}"
 
 
 def _perhaps(near: list[str]) -> str:
@@ -286,11 +287,12 @@ def guarded_super(target: Any, name: str) -> Any:
     """`super().name` for methods of program classes, and the special ones of their plain bases."""
     if type(target) is not super:
         raise TypeError("super(): wrong use")
-    owner: Any = target.__self_class__
-    known = name in SPECIAL_METHODS or any(
-        type(base) is ProgramClass and name in base.__dict__ for base in owner.__mro__
+    owner: Any = getattr(target, "__self_class__", None)
+    known = type(owner) is ProgramClass and (
+        name in SPECIAL_METHODS
+        or any(type(base) is ProgramClass and name in base.__dict__ for base in owner.__mro__)
     )
-    if type(owner) is not ProgramClass or not known:
+    if not known:
         raise AttributeError(f"'super' object has no attribute '{name}'")
     return getattr(target, name)
 

@@ -77,7 +77,7 @@ def _datetime(now: Callable[[], float]) -> dict[str, Any]:
     kind, day = datetime.datetime, datetime.date
 
     def current(tz: datetime.tzinfo | None = None) -> datetime.datetime:
-        moment = kind.fromtimestamp(now(), datetime.timezone.utc)
+        moment = kind.fromtimestamp(now(), datetime.UTC)
         return moment.replace(tzinfo=None) if tz is None else moment.astimezone(tz)
 
     def today() -> datetime.date:
@@ -88,7 +88,7 @@ def _datetime(now: Callable[[], float]) -> dict[str, Any]:
         (kind, "today"): lambda: lambda: current(), (day, "today"): lambda: today,
     })
     members = _some(datetime, "date datetime time timedelta timezone tzinfo MINYEAR MAXYEAR")
-    return members | {"UTC": datetime.timezone.utc}
+    return members | {"UTC": datetime.UTC}
 
 
 def _collections() -> dict[str, Any]:
@@ -96,7 +96,8 @@ def _collections() -> dict[str, Any]:
         names = field_names.replace(",", " ").split() if type(field_names) is str else [str(name) for name in field_names]
         if type(typename) is not str or not all(type(name) is str for name in names):
             raise TypeError("names must be text")
-        made = collections.namedtuple(typename, names, rename=rename, defaults=defaults)  # type: ignore[misc]
+        make: Any = collections.namedtuple
+        made = make(typename, names, rename=rename, defaults=defaults)
         FIELD_NAMES[made] = frozenset(made._fields) | {"count", "index"}
         return made
 

@@ -118,7 +118,7 @@ class Policy(RestrictingNodeTransformer):
             return
         if allow_magic_methods and name in SPECIAL_METHODS:
             return
-        if name.startswith("__") and name != "__" or _GUARD_LIKE.match(name) or name.endswith("__roles__"):
+        if (name.startswith("__") and name != "__") or _GUARD_LIKE.match(name) or name.endswith("__roles__"):
             self.error(node, f"the name {name!r} is reserved")
 
     def _check_attribute(self, node: ast.AST, name: str) -> None:
@@ -132,7 +132,7 @@ class Policy(RestrictingNodeTransformer):
 
     def _guard(self, node: ast.AST, guard: str, *arguments: ast.expr) -> ast.Call:
         call = ast.Call(func=self._name(guard), args=list(arguments), keywords=[])
-        return _at(call, node)
+        return ast.copy_location(call, node)
 
     def _all(self, nodes: list[Any]) -> list[Any]:
         return [self.visit(node) for node in nodes]
@@ -158,7 +158,7 @@ class Policy(RestrictingNodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """`__name__` is text; other names of the interpreter are refused."""
         if node.id == "__name__" and isinstance(node.ctx, ast.Load):
-            return _at(ast.Constant("__main__"), node)
+            return ast.copy_location(ast.Constant("__main__"), node)
         self.check_name(node, node.id)
         return node
 
@@ -170,13 +170,12 @@ class Policy(RestrictingNodeTransformer):
                 return special
         self._check_attribute(node, node.attr)
         if isinstance(node.ctx, ast.Load):
-            server = [ast.Constant(node.value.id)] if self._is_server(node.value) else []
-            return self._guard(node, "getattr", self.visit(node.value), ast.Constant(node.attr), *server)
+            inner = node.value
+            hidden = isinstance(inner, ast.Name) and inner.id in self.servers
+            server = [ast.Constant(cast(ast.Name, inner).id)] if hidden else []
+            return self._guard(node, "getattr", self.visit(inner), ast.Constant(node.attr), *server)
         node.value = self._guard(node, "write", self.visit(node.value))
         return node
-
-    def _is_server(self, node: ast.expr) -> Any:
-        return isinstance(node, ast.Name) and node.id in self.servers
 
     def _special_attribute(self, node: ast.Attribute) -> ast.expr | None:
         """`super().__init__`, `type(x).__name__` and `x.__class__.__name__`, which models write everywhere."""
@@ -226,7 +225,7 @@ class Policy(RestrictingNodeTransformer):
             node, "augattr", self.visit(target.value), ast.Constant(target.attr),
             ast.Constant(_OPERATORS[type(node.op)]), self.visit(node.value),
         )
-        return _at(ast.Expr(call), node)
+        return ast.copy_location(ast.Expr(call), node)
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
         """Names checked."""
@@ -322,7 +321,7 @@ class Policy(RestrictingNodeTransformer):
             self.error(node, f"the module {name!r} is not available: {remedy}; there are {known}")
 
     def _assign(self, node: ast.AST, name: str, value: ast.expr) -> ast.stmt:
-        return _at(ast.Assign(targets=[ast.Name(name, ast.Store())], value=value), node)
+        return ast.copy_location(ast.Assign(targets=[ast.Name(name, ast.Store())], value=value), node)
 
     # -- functions and classes
 

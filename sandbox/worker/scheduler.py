@@ -19,7 +19,7 @@ Settle = Callable[[dict[str, Any]], Any]
 class Token:
     """Something to await. Programs can await it and nothing else."""
 
-    __slots__ = ("done", "value", "error", "waiters", "__weakref__")
+    __slots__ = ("__weakref__", "done", "error", "value", "waiters")
 
     def __init__(self) -> None:
         self.done = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import types
-from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
 from .channel import Channel, LimitReached
+from .guards import Members
 from .names import MISSING, Names
 from .namespaces import MODULES, namespaces
 from .policy import MESSAGE_CHARS, Refused, compile_program
@@ -167,8 +167,7 @@ class Worker:
 
 
 def _members(server: str, one: Any) -> list[str]:
-    members: Callable[[], list[str]] = lambda: [f"{server}.{name}" for name in one.members]
-    return members() if hasattr(one, "members") else [server]
+    return [f"{server}.{name}" for name in one.members] if type(one) is Members else [server]
 
 
 def _error(kind: str, message: str, line: int | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ FIELD_NAMES[ToolError] = frozenset({"args", "tool", "kind", "message", "argument
 class Tool:
     """One tool; calling it blocks, `start` does not."""
 
-    __slots__ = ("_channel", "_scheduler", "name", "parameters", "required", "variadic", "is_open")
+    __slots__ = ("_channel", "_scheduler", "is_open", "name", "parameters", "required", "variadic")
 
     def __init__(self, channel: Channel, scheduler: Scheduler, name: str, spec: dict[str, Any]) -> None:
         self._channel, self._scheduler, self.name = channel, scheduler, name

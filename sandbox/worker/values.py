@@ -125,15 +125,16 @@ def _scalar(value: Any) -> str:
 
 def _head(value: Any, depth: int = 0) -> str:
     """The first elements of a container, as Python writes them."""
-    kind = type(value)
+    kind: type = type(value)
     if kind is str:
-        return repr(value) if len(value) <= 40 else repr(value[:40])[:-1] + "..." + repr(value[:40])[-1]
+        head = repr(value[:40])
+        return head if len(value) <= 40 else f"{head[:-1]}...{head[-1]}"
     if kind in (int, float, bool, type(None)):
         return _scalar(value)
     if kind in _DICTS:
         return _dict_head(value, depth)
     if kind in _LISTS or kind in _SETS:
-        start, end = {list: "[]", tuple: "()"}.get(kind, "{}" if kind in _SETS else "[]")
+        start, end = "()" if kind is tuple else "{}" if kind in _SETS else "[]"
         if depth > 1:
             return f"{start}...{end}" if value else start + end
         items = [_head(item, depth + 1) for item, _ in zip(value, range(3), strict=False)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import gc
+import importlib
 import json
 import os
 import signal
@@ -56,24 +57,24 @@ def main(control_descriptor: int) -> None:
 
 def _prepare() -> None:
     """Import everything that a worker may ever need: after the lock, imports fail."""
-    sys.modules.setdefault("random", types.ModuleType("random"))  # statistics wants it for a part that is not offered
+    # statistics imports random for a part that is not offered, and random imports half of the library
+    sys.modules.setdefault("random", types.ModuleType("random"))
     vars(sys.modules["random"]).setdefault("Random", object)
-    import _strptime  # noqa: F401
-    import encodings.ascii  # noqa: F401
-    import encodings.idna  # noqa: F401
-    import encodings.latin_1  # noqa: F401
-    import unicodedata  # noqa: F401
     import warnings
 
-    from . import lock, serve
+    from . import lock
+    from .policy import compile_program
 
+    for name in ("_strptime", "encodings.ascii", "encodings.idna", "encodings.latin_1", "unicodedata"):
+        importlib.import_module(name)
+    importlib.import_module(".serve", __package__)
     lock.prepare()
     warnings.simplefilter("ignore")
     os.environ.clear()
     os.environ["TZ"] = "UTC0"
     time.tzset()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve.compile_program("x = [a.b for a in []]\nx", "<warm>", max_nodes=100, modules=())
+    compile_program("x = [a.b for a in []]\nx", "<warm>", max_nodes=100, modules=())
     sys.setrecursionlimit(1_000)
     gc.collect()
     gc.disable()
@@ -93,7 +94,7 @@ def _worker(control: socket.socket, request: dict[str, Any], descriptors: list[i
         os.dup2(source, 0)
         os.dup2(target, 1)
         os.closerange(2, 65_536)
-        sys.stdin = sys.stdout = sys.stderr = None  # type: ignore[assignment]
+        sys.stdin = sys.stdout = sys.stderr = None
         sys.unraisablehook = lambda _: None
         channel = Channel(0, 1)
         worker = Worker(channel, raw=request["raw"])
