@@ -168,7 +168,7 @@ def _next_value(block: str, position: int) -> int:
 
 def _repaired(text: str) -> object:
     """A value whose closing brackets were cut off by the stop of the generation."""
-    for ending in ("}", "}}", '"}', '"}}', "]", "}]", "}}]"):
+    for ending in ("}", "}}", "]", "}]", "}}]"):
         try:
             return json.loads(text.strip() + ending, strict=False)
         except (ValueError, RecursionError):

@@ -8,17 +8,10 @@ import os
 import threading
 from pathlib import Path
 
+from ..errors import UsageError
+from ..home import atlas_home
+
 _CHUNK_BYTES = 1 << 20
-
-
-def state_folder() -> Path:
-    """`ATLAS_HOME`, else the platform's user data folder."""
-    home = os.environ.get("ATLAS_HOME")
-    if home:
-        return Path(home).expanduser()
-    from platformdirs import user_data_path
-
-    return user_data_path("atlas", appauthor=False)
 
 
 class FileHash:
@@ -57,13 +50,13 @@ def _key(path: Path) -> str:
 
 
 def _cache_file() -> Path:
-    return state_folder() / "model_hashes.json"
+    return atlas_home() / "model_hashes.json"
 
 
 def _read_cache() -> dict[str, str]:
     try:
         cache = json.loads(_cache_file().read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, UsageError):
         return {}
     return cache if isinstance(cache, dict) else {}
 
@@ -80,10 +73,9 @@ def _remember(path: Path, value: str) -> None:
     try:
         cache = {**dict(list(_read_cache().items())[-200:]), _key(path): value}
         file = _cache_file()
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(cache), "utf-8")
         draft.replace(file)
-    except OSError:
+    except (OSError, UsageError):
         return
