@@ -57,6 +57,7 @@ class Connection:
         self._client: Any = None
         self._stderr: StderrTail | None = None
         self._rubbish: list[str] = []
+        self._trouble = ""
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ready.add_done_callback(_retrieve)
         self._owner: asyncio.Task[None] | None = None
@@ -123,7 +124,7 @@ class Connection:
 
     async def _attempt(self, way: str, seconds: float) -> ServerError | None:
         """Connect in one way and stay until told to stop; returns why it could not be connected."""
-        self._stderr, self._rubbish = StderrTail(), []
+        self._stderr, self._rubbish, self._trouble = StderrTail(), [], ""
         stack = AsyncExitStack()
         try:
             async with stack:
@@ -147,7 +148,7 @@ class Connection:
         assert self._stderr is not None
         return client_for(
             self._target, way, stderr=self._stderr, mark=self._mark, handler=self._on_message,
-            event_bytes=self._event_bytes, callbacks=self._callbacks,
+            event_bytes=self._event_bytes, callbacks=self._callbacks, on_trouble=self._note_trouble,
         )
 
     def _connect_seconds(self, attempt: int) -> float:
@@ -160,7 +161,10 @@ class Connection:
     def _evidence(self) -> Evidence:
         lines = self._stderr.lines() if self._stderr else []
         text = self._stderr.text() if self._stderr else ""
-        return Evidence(self.name, self.config, lines, text, tuple(self._rubbish))
+        return Evidence(self.name, self.config, lines, text, tuple(self._rubbish), self._trouble)
+
+    def _note_trouble(self, what: str) -> None:
+        self._trouble = what
 
     async def _on_message(self, message: Any) -> None:
         if isinstance(message, Exception):

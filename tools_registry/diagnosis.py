@@ -27,6 +27,8 @@ class Evidence:
     stderr_text: str = ""
     rubbish: Sequence[str] = ()
     """Lines of its standard output that are no JSON-RPC."""
+    trouble: str = ""
+    """The last HTTP exchange that failed."""
 
     @property
     def where(self) -> str:
@@ -126,12 +128,12 @@ def _process_failure(cause: BaseException, evidence: Evidence, config: ServerCon
 
 def _remote_failure(cause: BaseException, evidence: Evidence) -> ServerError:
     address = shown_url(evidence.config.url) if evidence.config else "this process"
-    status = getattr(getattr(cause, "response", None), "status_code", None)
+    what = ", ".join(dict.fromkeys(part for part in (evidence.trouble, _short(cause)) if part))
     mend = "check the address, and that the server is running"
-    if status in (401, 403):
+    if any(status in what for status in ("401", "403")):
         mend = 'it asks for credentials: set "headers", for example {"Authorization": "Bearer ${TOKEN}"}'
     return ServerStartError(
-        f"server {evidence.name!r} cannot be reached at {address}: {_short(cause)}{evidence.story}",
+        f"server {evidence.name!r} cannot be reached at {address}: {what}{evidence.story}",
         server=evidence.name, where=evidence.where, mend=mend,
     )
 

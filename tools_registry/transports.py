@@ -34,9 +34,12 @@ def ways(config: ServerConfig | None, remembered: str | None) -> list[str]:
 @asynccontextmanager
 async def client_for(
     target: ServerConfig | object, way: str, *, stderr: StderrTail, mark: str, handler: MessageHandler, event_bytes: int,
-    callbacks: dict[str, Any],
+    callbacks: dict[str, Any], on_trouble: Callable[[str], None],
 ) -> AsyncIterator[Any]:
-    """Connect to a server in one way; the SDK's `Client` is connected inside the block."""
+    """Connect to a server in one way; the SDK's `Client` is connected inside the block.
+
+    `on_trouble` hears of failing HTTP exchanges, whose status the SDK does not pass on.
+    """
     from mcp import Client
 
     options: dict[str, Any] = {"message_handler": handler, "cache": None, **callbacks}
@@ -46,14 +49,16 @@ async def client_for(
         return
     mode = "auto" if way == "auto" else "legacy"
     async with (
-        _transport(target, way, stderr, mark, event_bytes) as transport,
+        _transport(target, way, stderr, mark, event_bytes, on_trouble) as transport,
         Client(transport, mode=mode, **options) as client,
     ):
         yield client
 
 
 @asynccontextmanager
-async def _transport(config: ServerConfig, way: str, stderr: StderrTail, mark: str, event_bytes: int) -> AsyncIterator[Any]:
+async def _transport(
+    config: ServerConfig, way: str, stderr: StderrTail, mark: str, event_bytes: int, on_trouble: Callable[[str], None]
+) -> AsyncIterator[Any]:
     if config.transport == "stdio":
         from mcp import StdioServerParameters, stdio_client
 
@@ -69,9 +74,25 @@ async def _transport(config: ServerConfig, way: str, stderr: StderrTail, mark: s
 
         yield sse_client(config.url, headers=dict(config.headers), timeout=_HTTP_SECONDS, sse_read_timeout=_SILENCE_SECONDS)
     else:
-        import httpx2
         from mcp.client.streamable_http import streamable_http_client
 
-        timeout = httpx2.Timeout(_HTTP_SECONDS, read=_SILENCE_SECONDS)
-        async with httpx2.AsyncClient(headers=dict(config.headers), timeout=timeout) as client:
+        async with _http_client(config, on_trouble) as client:
             yield streamable_http_client(config.url, http_client=client, max_sse_event_size=event_bytes)
+
+
+def _http_client(config: ServerConfig, on_trouble: Callable[[str], None]) -> Any:
+    import httpx2
+
+    class Client(httpx2.AsyncClient):
+        async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+            try:
+                response = await super().send(request, **options)
+            except httpx2.TransportError as error:
+                on_trouble(str(error) or type(error).__name__)
+                raise
+            if response.status_code >= 400:
+                on_trouble(f"HTTP {response.status_code}")
+            return response
+
+    timeout = httpx2.Timeout(_HTTP_SECONDS, read=_SILENCE_SECONDS)
+    return Client(headers=dict(config.headers), timeout=timeout)

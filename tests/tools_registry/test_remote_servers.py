@@ -1,0 +1,132 @@
+"""Servers over HTTP, on loopback."""
+
+import asyncio
+import contextlib
+import importlib.util
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atlas.tools_registry import Registry, ServerConfig, ServerError, ToolFailed
+from atlas.tools_registry.config import Transport
+
+Serve = Callable[..., Any]
+
+
+def modern() -> Any:
+    spec = importlib.util.spec_from_file_location("modern_remote", Path(__file__).parent / "servers" / "modern.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.server
+
+
+def run(use: Callable[[Registry], Awaitable[Any]], config: ServerConfig, **options: Any) -> Any:
+    async def main() -> Any:
+        async with asyncio.timeout(40), Registry([config], **options) as registry:
+            return await use(registry)
+
+    return asyncio.run(main())
+
+
+def remote(url: str, transport: Transport = "http", **options: Any) -> ServerConfig:
+    return ServerConfig("far", transport, url=url, **options)
+
+
+async def add(registry: Registry) -> object:
+    assert registry.servers[0].problem is None
+    return await registry.call(registry.tools["far.add"], {"a": 40, "b": 2})
+
+
+def test_streamable_http(serve: Serve) -> None:
+    with serve(modern().streamable_http_app()) as url:
+        assert run(add, remote(f"{url}/mcp")) == 42
+
+
+def test_headers_of_the_configuration_are_sent(serve: Serve) -> None:
+    async def use(registry: Registry) -> object:
+        return await registry.call(registry.tools["far.header"], {"name": "x-team"})
+
+    with serve(modern().streamable_http_app()) as url:
+        assert run(use, remote(f"{url}/mcp", headers={"X-Team": "atlas"})) == "atlas"
+
+
+def test_sse(serve: Serve) -> None:
+    with serve(modern().sse_app()) as url:
+        assert run(add, remote(f"{url}/sse", "sse")) == 42
+
+
+def test_an_address_without_a_type_falls_back_to_sse(serve: Serve) -> None:
+    with serve(modern().sse_app()) as url:
+        assert run(add, remote(f"{url}/sse", "http_or_sse")) == 42
+
+
+def test_a_result_over_the_limit_is_refused(serve: Serve) -> None:
+    from mcp.server import MCPServer
+
+    server = MCPServer("far")
+    server.add_tool(lambda n: "x" * int(n), name="big", description="Big.")
+
+    async def use(registry: Registry) -> None:
+        with pytest.raises(ToolFailed) as caught:
+            await registry.call(registry.tools["far.big"], {"n": "5000000"})
+        assert caught.value.kind == "too_large"
+
+    with serve(server.streamable_http_app()) as url:
+        run(use, remote(f"{url}/mcp"), result_bytes=100_000)
+
+
+def problem_of(url: str, **options: Any) -> str:
+    async def use(registry: Registry) -> str:
+        return registry.servers[0].problem or ""
+
+    return str(run(use, remote(url, **options)))
+
+
+def test_nobody_at_the_address(unused_port: int) -> None:
+    problem = problem_of(f"http://user:pw@127.0.0.1:{unused_port}/mcp?key=secret")
+    assert f"cannot be reached at http://127.0.0.1:{unused_port}/mcp" in problem
+    assert "connection attempts failed" in problem.lower()
+    assert "pw" not in problem and "secret" not in problem
+
+
+def test_a_page_that_is_no_mcp_server(serve: Serve) -> None:
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": b"<html>hello</html>"})
+
+    with serve(page) as url:
+        assert "cannot be reached" in problem_of(url)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_points_at_the_headers(serve: Serve, status: int) -> None:
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"no"})
+
+    with serve(refuse) as url:
+        problem = problem_of(url)
+        assert f"HTTP {status}" in problem
+        assert '"headers"' in problem
+
+
+def test_a_server_that_goes_away_between_calls_is_a_server_error_until_it_is_back(serve: Serve) -> None:
+    async def main() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            with serve(modern().streamable_http_app()) as url:
+                registry = await stack.enter_async_context(Registry([remote(f"{url}/mcp", connect_seconds=3.0)]))
+                assert await add(registry) == 42
+            with pytest.raises(ServerError) as caught:
+                await registry.call(registry.tools["far.add"], {"a": 1})
+            assert "'far'" in caught.value.message
+            with serve(modern().streamable_http_app(), port=int(url.rpartition(":")[2])):
+                assert await add(registry) == 42
+
+    asyncio.run(main())

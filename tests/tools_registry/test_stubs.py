@@ -1,0 +1,88 @@
+"""Stubs: one line of valid Python for any listing."""
+
+import ast
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas.tools_registry import Tool, stub, summary_line
+
+
+def tool(schema: Any, description: str = "", output: Any = None) -> Tool:
+    return Tool("s", "t", description, schema, output)
+
+
+def check(text: str) -> None:
+    assert "\n" not in text and text.isprintable()
+    head, _, _ = text.partition("  # ")
+    ast.parse(head.replace("def s.t(", "def t(", 1).replace(" = ...", " = None") + ": pass")
+
+
+def test_a_simple_tool() -> None:
+    schema = {"type": "object", "properties": {"limit": {"type": "integer", "default": 5}, "pattern": {"type": "string"},
+                                               "tag": {"type": "string"}}, "required": ["pattern"]}
+    output = {"type": "object", "properties": {"result": {"type": "array", "items": {"type": "string"}}}}
+    assert stub(tool(schema, "Find files by pattern. Slowly.", output)) == (
+        "def s.t(pattern: str, limit: int = 5, tag: str | None = None) -> list[str]  # Find files by pattern."
+    )
+
+
+def test_parameters_that_are_no_identifiers_are_renamed_and_mapped_back() -> None:
+    found = tool({"type": "object", "properties": {"auth-method": {"type": "string"}, "from": {}, "x": {"type": "integer"}},
+                  "required": ["from"]})
+    assert stub(found) == "def s.t(from_2: object, auth_method: str | None = None, x: int | None = None)"
+    assert found.parameter_identifiers == {"from_2": "from", "auth_method": "auth-method", "x": "x"}
+    assert found.parameters == ("from_2", "auth_method", "x")
+    assert list(found.program_schema["properties"]) == ["from_2", "auth_method", "x"]
+    assert found.program_schema["required"] == ["from_2"]
+
+
+def test_a_required_parameter_that_is_not_declared_is_shown() -> None:
+    assert stub(tool({"properties": {}, "required": ["q"]})) == "def s.t(q: object)"
+
+
+SELF = {"anyOf": [{"$ref": "#"}] * 50, "properties": {"a": {"$ref": "#"}}}
+DEEP: dict[str, Any] = {}
+for _ in range(5_000):
+    DEEP = {"anyOf": [DEEP]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {}, {"properties": 5, "required": 7}, {"properties": None, "required": None}, {"required": [{}, 1, None, "a"]},
+        {"properties": {"a": 5, "b": None, "c": []}}, {"properties": {"a": {"type": 5}, "b": {"type": []}, "c": {"type": [{}]}}},
+        {"properties": {"a": {"enum": []}, "b": {"enum": [{"x": 1}, "y" * 500]}, "c": {"const": "\u202e\x1b"}}},
+        {"properties": {"a": {"anyOf": []}, "b": {"allOf": []}, "c": {"anyOf": "x"}, "d": {"allOf": 3}}},
+        {"properties": {"a": {"$ref": 5}, "b": {"$ref": "#/nowhere"}, "c": {"$ref": "http://x/y"}}},
+        {"properties": {"a": SELF}, "$defs": {}}, {"properties": {"a": DEEP}}, SELF,
+        {"properties": {"a": {"default": "x" * 1000}, "b": {"default": {"y": 1}}, "c": {"type": "array", "items": 5}}},
+        {"properties": {"a": {"type": "object", "properties": {"x y": {}, "class": {}}}, "b": {"type": "object", "properties": 5}}},
+    ],
+)
+def test_hostile_schemas_give_a_line_of_python(schema: Any) -> None:
+    check(stub(tool(schema, output=schema)))
+
+
+def test_hostile_descriptions_stay_in_their_comment() -> None:
+    for text in ("a\nimport os", "a\x0bb\x85c\u2028d\u2029e", "\x1b[2J", "\ud800", "\u202egnirts", "x" * 100_000, "\x00"):
+        check(stub(tool({}, text)))
+    assert summary_line("First. Second.") == "First."
+    assert len(summary_line("x" * 1000)) == 100
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(
+        st.sampled_from(["type", "properties", "required", "anyOf", "items", "enum", "const", "$ref", "default", "allOf", "a-b"]),
+        part, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(["type", "properties", "required", "additionalProperties"]), json_values), json_values)
+def test_no_schema_crashes(schema: dict[str, Any], output: Any) -> None:
+    check(stub(tool(schema, "", output)))
