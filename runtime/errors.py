@@ -4,7 +4,8 @@
     ├── UsageError                    a wrong argument, option or setting (exit code 2)
     ├── BudgetError                   the prompt cannot be made to fit the token budget
     ├── EpisodeError                  an episode is missing, damaged or cannot be resumed
-    │   └── ReplayMismatch            a replayed program made a call that differs from the journal
+    │   ├── ReplayMismatch            a replayed program made a call that differs from the journal
+    │   └── UnknownFate               a call was in flight when the run died, and only the user can say what to do
     ├── StoreError                    the episode store cannot be opened or written
     └── ModelError                    (runtime/policies/errors.py) a model or endpoint failed
 
@@ -39,6 +40,10 @@ class EpisodeError(AtlasRuntimeError):
 
 class ReplayMismatch(EpisodeError):
     """A replayed program made a call that differs from the journal."""
+
+
+class UnknownFate(EpisodeError):
+    """A call was sent and its return never recorded: only the user can say whether it may be sent again."""
 
 
 class StoreError(AtlasRuntimeError):

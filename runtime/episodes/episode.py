@@ -49,6 +49,8 @@ class Episode:
     """Why the run ended where that is not the policy's doing."""
     parent: str | None = None
     notes: tuple[str, ...] = field(default=())
+    unreachable: tuple[str, ...] = field(default=())
+    """Servers that could not be reached or broke down."""
 
     @property
     def solved(self) -> bool:

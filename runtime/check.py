@@ -1,0 +1,46 @@
+"""`--check COMMAND`: a command of the user says whether the task was solved (exit code 0)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECK_SECONDS = 300.0
+_SHOWN_BYTES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the command said."""
+
+    solved: bool
+    detail: str
+
+
+async def run_check(command: str, workspace: Path, *, answer: Any, status: str, episode: str) -> Verdict:
+    """Run `command` in the workspace, the answer on its standard input and in `ATLAS_ANSWER` (text as it is, else JSON)."""
+    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
+    text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    environment = os.environ | {"ATLAS_ANSWER": text[:100_000], "ATLAS_STATUS": status, "ATLAS_EPISODE": episode}
+    environment.pop("ATLAS_API_KEY", None)
+    process = await asyncio.create_subprocess_shell(
+        command, cwd=workspace, env=environment, start_new_session=True, stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            said, _ = await process.communicate(text.encode("utf-8"))
+    except TimeoutError:
+        return Verdict(False, f"the check did not end within {CHECK_SECONDS:.0f} s")
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    shown = said[-_SHOWN_BYTES:].decode("utf-8", "replace").strip()
+    return Verdict(process.returncode == 0, f"exit code {process.returncode}" + (f": {shown}" if shown else ""))

@@ -1,0 +1,250 @@
+"""What stands between a program and the tools: every call is checked, allowed and journalled here, in the host.
+
+Order: name, arguments, approval, then the journal says "sent" and only then the call leaves; its return is in the journal
+before the program sees it. A call with a recorded return is answered from the journal and never sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..sandbox.errors import ToolError
+from ..tools_registry.errors import RegistryError, ServerError, UnknownTool
+from .approval import Approval, Decision
+from .episodes.journal import Journal, Place, schema_hash
+from .episodes.replay import Replay
+from .errors import ReplayMismatch, UnknownFate
+from .events import ApprovalAsked, ApprovalGiven, CallFinished, CallStarted, Event
+from .prompt import call_text
+from .view import MetaToolError, View
+
+if TYPE_CHECKING:
+    from ..tools_registry.tool import Tool
+    from .episodes.rows import CallRow
+
+Fate = Literal["repeat", "report", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call that was in flight when its run died."""
+
+    number: int
+    tool: str
+    arguments: dict[str, Any]
+    sent_at: float
+
+
+InFlight = Fate | Callable[[PendingCall], Fate | Awaitable[Fate]]
+"""What to do with such a call: send it again, raise `ToolError` of kind `unknown_fate` in the program, or stop."""
+
+
+class Gate:
+    """The `call` that the sandbox of one run is given."""
+
+    def __init__(
+        self, view: View, approval: Approval, journal: Journal, emit: Callable[[Event], None], *,
+        replay: Replay | None = None, in_flight: InFlight = "stop", resend: bool = False,
+    ) -> None:  # fmt: skip
+        """`resend`: a fork over a fresh copy of the world; recorded calls that change something are made again there."""
+        self.view = view
+        self.registry = view.registry
+        self.approval = approval
+        self.journal = journal
+        self.replay = replay or Replay()
+        self.emit = emit
+        self.in_flight = in_flight
+        self.resend = resend
+        self.turn = 0
+        self.made = 0
+        self.effects: list[str] = []
+        """Calls of this turn's program that succeeded and may have changed something."""
+        self.called_servers: list[str] = []
+        """Original names of the servers that calls were sent to."""
+        self.unreachable: dict[str, str] = {}
+        """Servers that failed, with what they said."""
+        self._open: set[int] = set()
+        self.paused: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._times = 0
+
+    def start_turn(self, turn: int) -> None:
+        """A new program begins."""
+        self.turn, self.made, self._times, self.effects = turn, 0, 0, []
+
+    def end_turn(self) -> None:
+        """A program that was ended by a limit has left calls behind: nobody will hear what they return."""
+        for number in sorted(self._open):
+            self.journal.call_failed(number, "cancelled", "the program was ended before this call came back")
+        self._open.clear()
+
+    def clock(self, now: Callable[[], float]) -> float:
+        """What `datetime.now()` in a program says: the recorded value in a replay, else the time, recorded."""
+        place, self._times = self._times, self._times + 1
+        recorded = self.replay.time(self.turn, place)
+        if recorded is not None:
+            return recorded
+        value = now()
+        self.journal.time_read(self.turn, place, value)
+        return value
+
+    def __call__(self, tool: str, arguments: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+        """Answer one call. The order of calls is taken here, before anything is awaited."""
+        if tool == "load_tools":
+            return self._load(arguments)
+        position, self.made = self.made, self.made + 1
+        recorded = self.replay.take(self.turn, position, tool, arguments)
+        if recorded is not None and recorded.finished:
+            return self._recorded(recorded)
+        place = Place(recorded.number if recorded else self.journal.next_call(), self.turn, position)
+        if tool == "search_tools":
+            return self._search(place, arguments)
+        return self._live(place, tool, arguments, recorded)
+
+    async def _load(self, arguments: dict[str, Any]) -> None:
+        try:
+            self.view.load(arguments)
+        except MetaToolError as problem:
+            raise ToolError(str(problem), kind="not_found") from None
+
+    async def _search(self, place: Place, arguments: dict[str, Any]) -> list[str]:
+        try:
+            found = self.view.search(arguments)
+        except MetaToolError as problem:
+            raise ToolError(str(problem), kind="invalid") from None
+        self.journal.call_settled(place, "search_tools", arguments, ok=True, value=found)
+        return found
+
+    async def _recorded(self, call: CallRow) -> Any:
+        await self.replay.in_order(call)
+        if self.resend and call.sent_at is not None:
+            await self._made_again(call)
+        tool = self.registry.tools.get(call.tool)
+        if call.ok and tool is not None and not tool.read_only:
+            self.effects.append(call_text(call.tool, call.arguments))
+        self.emit(CallFinished(
+            self.journal.episode, self.turn, call.number, call.tool, bool(call.ok),
+            (call.returned_at or 0) - (call.sent_at or call.returned_at or 0), call.value, call.error_message, replayed=True,
+        ))  # fmt: skip
+        if call.ok:
+            return call.value
+        raise ToolError(call.error_message or "failed", kind=call.error_kind or "failed")
+
+    async def _made_again(self, call: CallRow) -> None:
+        """Bring a fresh copy of the world to where the recorded one was."""
+        tool = self.registry.tools.get(call.tool)
+        if tool is not None and tool.read_only:
+            return
+        try:
+            got = await self.registry.call(self._known(call.tool), call.arguments)
+            same = bool(call.ok) and got == call.value
+        except RegistryError as problem:
+            got, same = str(problem.message), not call.ok
+        if not same:
+            raise ReplayMismatch(
+                f"{call_text(call.tool, call.arguments)} gave {got!r:.200} here, and "
+                f"{call.value if call.ok else call.error_message!r:.200} in the recorded run",
+                where=f"episode {call.episode}, call {call.number}",
+                mend="fork over a copy of the workspace as it was before the recorded run",
+            )
+
+    async def _live(self, place: Place, name: str, arguments: dict[str, Any], recorded: CallRow | None) -> Any:
+        try:
+            tool = self._known(name)
+            self.registry.validate(tool, arguments)
+        except RegistryError as problem:
+            self._refuse(place, name, arguments, problem.kind, problem.message)
+            raise ToolError(problem.message, kind=problem.kind) from None
+        if recorded is not None and not (recorded.repeatable or tool.read_only or tool.idempotent):
+            await self._decide_fate(place, tool, recorded)
+        decision = await self._approved(tool, arguments, recorded)
+        if not decision.allowed:
+            self._refuse(place, name, arguments, "denied", decision.reason, decision)
+            raise ToolError(decision.reason, kind="denied")
+        return await self._send(place, tool, arguments, decision)
+
+    def _known(self, name: str) -> Tool:
+        tool = self.registry.tools.get(name)
+        if tool is None:
+            near = self.registry.nearest(name)
+            raise UnknownTool(f"no tool {name}" + (f" (did you mean {near[0]}?)" if near else ""))
+        return tool
+
+    async def _approved(self, tool: Tool, arguments: dict[str, Any], recorded: CallRow | None) -> Decision:
+        if recorded is not None and recorded.decision == "allowed" and recorded.schema_hash == schema_hash(tool.input_schema):
+            return Decision(True, "journal")
+        decision = self.approval.rule(tool)
+        if decision is None:
+            self.emit(ApprovalAsked(
+                self.journal.episode, self.turn, tool.full_name, tool.server_name or tool.server, arguments
+            ))  # fmt: skip
+            with self.paused():
+                decision = await self.approval.ask(tool, arguments)
+            self.emit(ApprovalGiven(self.journal.episode, self.turn, tool.full_name, decision.allowed, decision.by))
+        return decision
+
+    async def _send(self, place: Place, tool: Tool, arguments: dict[str, Any], decision: Decision) -> Any:
+        self.journal.call_sent(
+            place, tool.full_name, arguments, schema=schema_hash(tool.input_schema),
+            repeatable=tool.read_only or tool.idempotent, decision="allowed", decided_by=decision.by,
+        )  # fmt: skip
+        self._open.add(place.number)
+        self._note_server(tool)
+        self.emit(CallStarted(self.journal.episode, self.turn, place.number, tool.full_name, arguments))
+        started = time.perf_counter()
+        try:
+            value = await self.registry.call(tool, arguments)
+        except RegistryError as problem:
+            if isinstance(problem, ServerError):
+                self.unreachable[problem.server] = problem.message
+            self.journal.call_failed(place.number, problem.kind, problem.message)
+            self._open.discard(place.number)
+            self._finished(place, tool.full_name, started, error=problem.message)
+            raise ToolError(problem.message, kind=problem.kind) from None
+        self.journal.call_returned(place.number, value)
+        self._open.discard(place.number)
+        if not tool.read_only:
+            self.effects.append(call_text(tool.full_name, arguments))
+        self._finished(place, tool.full_name, started, value=value)
+        return value
+
+    def _note_server(self, tool: Tool) -> None:
+        name = tool.server_name or tool.server
+        if name not in self.called_servers:
+            self.called_servers.append(name)
+
+    def _finished(self, place: Place, tool: str, started: float, *, value: Any = None, error: str | None = None) -> None:
+        seconds = time.perf_counter() - started
+        self.emit(CallFinished(self.journal.episode, self.turn, place.number, tool, error is None, seconds, value, error))
+
+    def _refuse(
+        self, place: Place, tool: str, arguments: dict[str, Any], kind: str, message: str, decision: Decision | None = None
+    ) -> None:
+        self.journal.call_settled(
+            place, tool, arguments, ok=False, kind=kind, message=message,
+            decision="refused" if decision else None, decided_by=decision.by if decision else None,
+        )  # fmt: skip
+        self._finished(place, tool, time.perf_counter(), error=message)
+
+    async def _decide_fate(self, place: Place, tool: Tool, call: CallRow) -> None:
+        """A call was in flight when the run died, and nothing says that it may be sent twice."""
+        shown = call_text(call.tool, call.arguments)
+        fate = self.in_flight
+        if callable(fate):
+            with self.paused():
+                told = fate(PendingCall(call.number, call.tool, call.arguments, call.sent_at or 0.0))
+                fate = told if isinstance(told, str) else await told
+        if fate == "repeat":
+            return
+        if fate == "stop":
+            raise UnknownFate(
+                f"the run died while {shown} was in flight: it may or may not have been done",
+                where=f"episode {call.episode}, call {call.number}",
+                mend="look at what it did, then resume and say whether to send it again or to report it to the program",
+            )
+        message = f"{shown} was sent before an interruption, and whether it was done is unknown"
+        self.journal.call_failed(place.number, "unknown_fate", message)
+        raise ToolError(message, kind="unknown_fate")

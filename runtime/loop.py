@@ -1,0 +1,375 @@
+"""One run: the policy proposes a program, the sandbox runs it, what it did is read back, until it answers.
+
+Everything is journalled as it happens, so that a run that dies is gone on with by running its programs again over the
+recorded returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..tools_registry.stubs import stub
+from .episodes.episode import ContextUse, Episode, Status
+from .episodes.journal import Journal
+from .episodes.replay import Replay
+from .errors import AtlasRuntimeError, BudgetError, EpisodeError, ReplayMismatch
+from .events import (
+    EpisodeFinished,
+    EpisodeStarted,
+    Event,
+    Notice,
+    ProgramFinished,
+    ProgramStarted,
+    Rebased,
+    ReplyDelta,
+    ReplyFinished,
+    StubsShown,
+    TurnStarted,
+)
+from .extract import extract_program
+from .gate import Gate
+from .json_acting import NO_CALL, extract_call
+from .messages import NO_PROGRAM, Step, after_program, error_text
+from .options import RunOptions, reply_tokens
+from .policies.base import Sampling
+from .policies.names import Names
+from .prompting import Prompting
+
+if TYPE_CHECKING:
+    from ..sandbox import Outcome, Sandbox
+    from .episodes.rows import Record, TurnRow
+    from .policies.base import Policy, Proposal
+    from .view import View
+
+GAVE_UP = "Cannot"
+"""An answer that begins with this word says that the task cannot be done."""
+SAME_FAILURES = 3
+"""The same program failing in the same way this often ends the run."""
+_META = ("search_tools", "load_tools", "answer", "ToolError", "asyncio")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has used."""
+
+    peak: int = 0
+    total_prompt: int = 0
+    generated: int = 0
+    turns: int = 0
+    programs: int = 0
+    seconds: float = 0.0
+    """Of earlier processes, where the run goes on with an interrupted one."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Everything one run works with; `go` runs it to its end."""
+
+    task: str
+    policy: Policy
+    options: RunOptions
+    view: View
+    gate: Gate
+    journal: Journal
+    sandbox: Sandbox
+    prompting: Prompting
+    emit: Callable[[Event], None]
+    now: Callable[[], float] = time.time
+    record: Record | None = None
+    """What is known of the run, where it goes on with an interrupted one."""
+    tally: Tally = field(default_factory=Tally)
+    steps: list[Step] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    _failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _started: float = field(default_factory=time.perf_counter)
+
+    async def go(self) -> Episode:
+        """Run to the end and return the episode. What the policy did wrong is a status; what failed below it, an error.
+
+        Raises `AtlasRuntimeError` where the model, the log or the machine failed; the episode says so, too.
+        """
+        identity, budget = self.policy.identity, self.prompting.budget
+        self.emit(EpisodeStarted(
+            self.journal.episode, self.task, identity.model, budget, self.options.max_turns, self.record is not None
+        ))  # fmt: skip
+        try:
+            status, answer = await self._run()
+        except BudgetError as problem:
+            return self._finish("budget", None, problem.message)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self._close("interrupted", "interrupted")
+            raise
+        except EpisodeError as problem:
+            self._close("interrupted", problem.message)
+            raise
+        except Exception as problem:
+            self._close("error", str(getattr(problem, "message", problem)) or type(problem).__name__)
+            raise
+        return self._finish(status, answer, None)
+
+    async def _run(self) -> tuple[Status, Any]:
+        if self.record is not None and self.record.turns:
+            ended = await self._catch_up(self.record)
+            if ended is not None:
+                return ended
+        else:
+            self.prompting.open()
+            self.emit(StubsShown(self.journal.episode, tuple(self.view.shown), len(self.view.registry.tools)))
+        for turn in range(self.tally.turns + 1, self.options.max_turns + 1):
+            program, cut = await self._propose(turn)
+            ended = await self._act(turn, program, cut=cut)
+            if ended is not None:
+                return ended
+        self.notes.append(f"no answer after {self.options.max_turns} turns")
+        return "gave_up", None
+
+    # -- the policy's half of a turn
+
+    async def _propose(self, turn: int) -> tuple[str | None, bool]:
+        """Ask the policy; the program in its reply, and whether the reply was cut off."""
+        prompt = self.prompting.prompt()
+        if prompt.tokens > self.prompting.budget:
+            raise BudgetError(
+                f"the prompt has {prompt.tokens} tokens, and the budget is {self.prompting.budget}",
+                where="--budget", mend="raise --budget",
+            )  # fmt: skip
+        episode = self.journal.episode
+        self.emit(TurnStarted(episode, turn, prompt.tokens))
+        proposal = await self.policy.propose(
+            self.prompting.conversation, self._sampling(turn, prompt.tokens), names=self._names(),
+            on_text=lambda text: self.emit(ReplyDelta(episode, turn, text)),
+        )  # fmt: skip
+        found = extract_call(proposal.text) if self.options.acting == "json" else extract_program(proposal.text)
+        self.journal.turn(turn, prompt, proposal, found.program, found.kind, found.thinking)
+        self.prompting.replied(proposal)
+        self._count(turn, prompt.tokens, proposal)
+        self.emit(ReplyFinished(episode, turn, proposal.text, proposal.generated_tokens, proposal.seconds))
+        return found.program, proposal.finish == "length"
+
+    def _sampling(self, turn: int, prompt_tokens: int) -> Sampling:
+        room = self.policy.context_length - prompt_tokens - 1
+        return Sampling(
+            temperature=self.options.temperature, seed=self.options.seed + turn - 1,
+            max_tokens=max(16, min(reply_tokens(self.policy), room)), constrain_names=self.options.constrain_names,
+        )  # fmt: skip
+
+    def _names(self) -> Names | None:
+        if not self.options.constrain_names or self.options.acting == "json":
+            return None
+        tools = {
+            name: tool.parameters for name, tool in self.view.registry.tools.items() if tool.server not in self.variables
+        }
+        return Names(tools, (*self.variables, *_META))
+
+    def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
+        tokens = max(prompt_tokens, proposal.prompt_tokens)
+        self.tally.turns = turn
+        self.tally.peak = max(self.tally.peak, tokens)
+        self.tally.total_prompt += tokens
+        self.tally.generated += proposal.generated_tokens
+
+    # -- the program's half of a turn
+
+    async def _act(self, turn: int, program: str | None, *, cut: bool = False) -> tuple[Status, Any] | None:
+        """Run the program of a turn; the end of the run, or None after the next message was added."""
+        self.gate.start_turn(turn)
+        outcome = await self._execute(turn, program) if program is not None else None
+        loaded = self.view.take_pending()
+        if outcome is not None and outcome.answered and outcome.status == "ok":
+            self._ended(turn, outcome, "", loaded)
+            answer = outcome.value
+            return ("gave_up" if isinstance(answer, str) and answer.startswith(GAVE_UP) else "answered"), answer
+        lost = await self._rebuild(outcome) if outcome is not None and outcome.status in ("limit", "killed") else ()
+        return self._read_back(turn, program, outcome, loaded, lost, cut=cut)
+
+    async def _execute(self, turn: int, program: str) -> Outcome:
+        self.emit(ProgramStarted(self.journal.episode, turn, program))
+        self.tally.programs += 1
+        outcome = await self._run_program(program)
+        self.gate.end_turn()
+        self.variables = outcome.variables
+        return outcome
+
+    async def _run_program(self, program: str) -> Outcome:
+        tools = {name: tool.program_schema for name, tool in self.view.registry.tools.items()} | self.view.functions()
+        return await self.sandbox.arun(program, tools=tools, call=self.gate, now=lambda: self.gate.clock(self.now))
+
+    def _read_back(
+        self, turn: int, program: str | None, outcome: Outcome | None, loaded: list[str], lost: Sequence[str], *, cut: bool
+    ) -> tuple[Status, Any] | None:
+        """Tell the policy what its program did. Ends the run where it fails again and again, or nothing fits any more."""
+        no_program = NO_CALL if self.options.acting == "json" else NO_PROGRAM
+        error = error_text(outcome, self.prompting.count, cut=cut, no_program=no_program)
+        effects = tuple(self.gate.effects)
+
+        def message(output_tokens: int) -> str:
+            return after_program(
+                outcome, error, loaded=loaded, effects=effects if error else (), lost=lost,
+                output_tokens=output_tokens, count=self.prompting.count,
+            )  # fmt: skip
+
+        text = message(self.options.output_tokens)
+        self._ended(turn, outcome, text, loaded)
+        self._note_step(turn, program, outcome, error, effects)
+        self._failures[program or "", error or ""] += 1 if error else 0
+        if self._failures[program or "", error or ""] >= SAME_FAILURES:
+            self.notes.append(f"the same program failed {SAME_FAILURES} times")
+            return "gave_up", None
+        if turn < self.options.max_turns:
+            self._append(turn, text, message)
+        return None
+
+    def _note_step(
+        self, turn: int, program: str | None, outcome: Outcome | None, error: str | None, effects: tuple[str, ...]
+    ) -> None:
+        status = outcome.status if outcome else "no_program"
+        self.steps.append(Step(turn, program, status, error, outcome.output if outcome else "", effects))
+
+    def _append(self, turn: int, text: str, message: Callable[[int], str]) -> None:
+        """Add the result to the prompt; shorter, or with everything written anew, where it would not fit."""
+        if self.prompting.fits(text):
+            self.prompting.add_result(text)
+            return
+        before = self.prompting.conversation.size_with("result", text)
+        if self.prompting.may_rebase(turn) and self._rebase(turn, message):
+            self.emit(Rebased(self.journal.episode, turn, before, self.prompting.conversation.size()))
+            return
+        for tokens in (150, 60, 10):
+            if self.prompting.fits(shorter := message(tokens)):
+                self.prompting.add_result(shorter)
+                return
+        raise BudgetError(
+            f"after turn {turn} the prompt does not fit the budget of {self.prompting.budget} tokens",
+            where="--budget", mend="raise --budget, or split the task",
+        )  # fmt: skip
+
+    def _rebase(self, turn: int, message: Callable[[int], str]) -> bool:
+        tools = self.view.registry.tools
+        used = [name for name in self.view.shown if any(f"{name}(" in (step.program or "") for step in self.steps)]
+        recent = [name for name in self.view.shown if name not in used][-8:]
+        stubs = [stub(tools[name]) for name in [*recent, *used] if name in tools]
+        return self.prompting.rebase(turn, stubs, self.steps, list(self.variables.items()), message)
+
+    async def _rebuild(self, outcome: Outcome) -> tuple[str, ...]:
+        """Give the new worker the variables of the programs that ended well; the names that are lost nevertheless."""
+        if not outcome.lost:
+            return ()
+        gate, turn = self.gate, self.gate.turn
+        record = self.journal.store.get(self.journal.episode)
+        effects = list(gate.effects)
+        kept = gate.replay
+        gate.replay = Replay(record)
+        try:
+            await self._replay_programs([row for row in record.turns if row.turn < turn])
+        finally:
+            gate.replay, gate.turn, gate.effects = kept, turn, effects
+            self.view.take_pending()
+        return tuple(name for name in outcome.lost if name not in self.variables)
+
+    async def _replay_programs(self, turns: Sequence[TurnRow]) -> None:
+        """Run finished programs again over their recorded returns. Raises `ReplayMismatch`."""
+        for row in turns:
+            if row.program is None or row.status not in ("ok", "error"):
+                continue
+            self.gate.start_turn(row.turn)
+            outcome = await self._run_program(row.program)
+            if outcome.status != row.status:
+                raise ReplayMismatch(
+                    f"the program of turn {row.turn} ended as {outcome.status}, and as {row.status} when it was recorded",
+                    where=f"episode {row.episode}, turn {row.turn}", mend="start the task anew",
+                )  # fmt: skip
+            self.gate.replay.check_complete(row.turn, self.gate.made)
+            self.variables = outcome.variables
+
+    # -- going on with an interrupted run
+
+    async def _catch_up(self, record: Record) -> tuple[Status, Any] | None:
+        """Bring sandbox and prompt to where the run was, and finish the turn in which it died."""
+        done = [row for row in record.turns if row.status is not None]
+        begun = next((row for row in record.turns if row.status is None), None)
+        self._recall(record)
+        await self._replay_programs(done)
+        self.view.take_pending()
+        self.prompting.restore(record.turns)
+        for row in done:
+            error = row.error or {}
+            line = f"line {error['line']}: " if error.get("line") is not None else ""
+            text = f"{line}{error.get('type')}: {error.get('message')}" if error else None
+            self.steps.append(Step(row.turn, row.program, row.status or "", text, row.output or "", ()))
+        if begun is not None:
+            return await self._act(begun.turn, begun.program, cut=begun.finish == "length")
+        last = done[-1]
+        if last.answered and last.status == "ok":
+            return ("gave_up" if str(last.value).startswith(GAVE_UP) else "answered"), last.value
+        self._append(last.turn, last.result_text or "", lambda _: last.result_text or "")
+        return None
+
+    def _recall(self, record: Record) -> None:
+        row = record.episode
+        tally = self.tally
+        tally.turns, tally.seconds = len(record.turns), row.seconds
+        tally.programs = sum(turn.status is not None and turn.program is not None for turn in record.turns)
+        tally.peak = max((turn.prompt_tokens for turn in record.turns), default=0)
+        tally.total_prompt = sum(turn.prompt_tokens for turn in record.turns)
+        tally.generated = sum(turn.generated_tokens for turn in record.turns)
+        self.gate.called_servers += row.servers_started
+
+    # -- the books
+
+    def _ended(self, turn: int, outcome: Outcome | None, result: str, loaded: Sequence[str]) -> None:
+        self.journal.program_ended(turn, outcome, result, loaded)
+        self.journal.progress(self._context(), self._seconds(), self._servers_started())
+        error = str(outcome.error) if outcome and outcome.error else None
+        status = outcome.status if outcome else "no_program"
+        self.emit(ProgramFinished(
+            self.journal.episode, turn, status, outcome.output if outcome else "", error,
+            outcome.seconds if outcome else 0.0, result,
+        ))  # fmt: skip
+
+    def _context(self) -> ContextUse:
+        tally = self.tally
+        return ContextUse(tally.peak, tally.total_prompt, tally.generated, self.prompting.budget, self.policy.counting)
+
+    def _seconds(self) -> float:
+        return self.tally.seconds + time.perf_counter() - self._started
+
+    def _servers_started(self) -> tuple[str, ...]:
+        """Servers that this run called and that had to be started for it; servers of this process count not."""
+        started = set(self.view.registry.started)
+        earlier = set(self.record.episode.servers_started) if self.record else set()
+        return tuple(name for name in self.gate.called_servers if name in started | earlier)
+
+    def _close(self, status: Status, error: str | None, answer: Any = None) -> None:
+        """The last row; a log that cannot be written any more must not hide what went wrong before."""
+        with contextlib.suppress(AtlasRuntimeError):
+            self.journal.progress(self._context(), self._seconds(), self._servers_started())
+            self.journal.finish(status, answer, seconds=self._seconds(), error=error, notes=self.notes)
+
+    def _finish(self, status: Status, answer: Any, error: str | None) -> Episode:
+        self.notes += [f"server {name}: {message}" for name, message in self.gate.unreachable.items()]
+        for line in self.notes:
+            self.emit(Notice(self.journal.episode, line))
+        self.journal.progress(self._context(), self._seconds(), self._servers_started())
+        self.journal.finish(status, answer, seconds=self._seconds(), error=error, notes=self.notes)
+        identity = self.policy.identity
+        record = self.journal.store.get(self.journal.episode)
+        episode = Episode(
+            id=self.journal.episode, status=status, answer=answer, task=self.task, turns=self.tally.turns,
+            programs=self.tally.programs, tool_calls=sum(call.tool != "search_tools" for call in record.calls),
+            servers_started=self._servers_started(), context=self._context(), seconds=self._seconds(),
+            model=identity.model, adapter=identity.adapter, error=error, parent=record.episode.parent,
+            notes=tuple(self.notes), unreachable=tuple(self.gate.unreachable),
+        )  # fmt: skip
+        return episode
+
+
+def finished(episode: Episode) -> EpisodeFinished:
+    """The last event of a run."""
+    return EpisodeFinished(episode.id, result=episode)

@@ -1,0 +1,386 @@
+"""`Runtime`: a policy over a toolspace, for as long as a block lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from .approval import Approval, Approve
+from .check import run_check
+from .episodes.episode import Episode
+from .episodes.forking import copy_prefix
+from .episodes.journal import Journal
+from .episodes.replay import Replay
+from .episodes.store import EpisodeStore, open_store
+from .errors import EpisodeError, UsageError
+from .events import EpisodeFinished, Event, Notice
+from .gate import Gate, InFlight
+from .home import atlas_home
+from .json_acting import SYSTEM as JSON_SYSTEM
+from .loop import Run
+from .options import MAX_TURNS, Acting, RunOptions
+from .prompt import system_text
+from .prompting import Prompting
+from .toolspace import Tools, checked_workspace, open_registry
+from .view import LOADING_TEXTS, Loading, View
+
+if TYPE_CHECKING:
+    from ..sandbox import Limits, Outcome
+    from ..tools_registry.registry import Registry
+    from .episodes.rows import Record
+    from .policies.base import Policy
+
+T = TypeVar("T")
+Emit = Callable[[Event], None]
+
+
+class Runtime:
+    """A policy, the tools it may use and the log of what it does.
+
+        async with Runtime(model="nano", mcp="mcp.json", workspace=".", approve="auto") as runtime:
+            episode = await runtime.run("How many words are in notes.md?")
+            print(episode.status, episode.answer)
+
+    Several runs at once are fine; each has a sandbox of its own. The model is loaded at the first run. When the block
+    ends, no task, process or connection is left.
+    """
+
+    def __init__(
+        self,
+        model: str | Policy = "nano",
+        *,
+        mcp: str | Path | Sequence[str | Path] | None = None,
+        workspace: str | Path = ".",
+        tools: Tools = (),
+        approve: Approve = "ask",
+        budget: int | None = None,
+        max_turns: int = MAX_TURNS,
+        loading: Loading = "search",
+        acting: Acting = "program",
+        adapter: str | Path | None = None,
+        seed: int = 0,
+        temperature: float = 0.0,
+        constrain_names: bool = True,
+        check: str | None = None,
+        log: bool = True,
+        limits: Limits | None = None,
+        toolbox: bool = True,
+        unsafe_sandbox: bool = False,
+        home: str | Path | None = None,
+        now: Callable[[], datetime] | None = None,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """`tools` are Python functions (server `app`) and MCP servers of this process, or servers by name.
+
+        `now` replaces the clock of the toolbox and of programs; `home` replaces `ATLAS_HOME`; `log` False keeps the
+        episodes in memory; `on_notice` gets lines about what takes long.
+        """
+        self.options = RunOptions(
+            budget=budget, max_turns=max_turns, loading=loading, acting=acting, seed=seed, temperature=temperature,
+            constrain_names=constrain_names,
+        )  # fmt: skip
+        Approval(approve)  # a wrong value is told now
+        self._model = model
+        self._adapter = None if adapter in (None, "none") else adapter
+        self._mcp = [Path(path) for path in _listed(mcp)]
+        self.workspace = checked_workspace(Path(workspace))
+        self._tools, self._toolbox, self._approve = tools, toolbox, approve
+        self._check, self._log, self._limits = check, log, limits
+        self._unsafe, self._now, self._on_notice = unsafe_sandbox, now, on_notice
+        self._home = Path(home) if home is not None else None
+        self._stack = AsyncExitStack()
+        self._registry: Registry | None = None
+        self._store: EpisodeStore | None = None
+        self._policy: Policy | None = None
+        self._loading_policy = asyncio.Lock()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    # -- the block
+
+    async def __aenter__(self) -> Self:
+        home = self._home or (atlas_home() if self._log or self._mcp else None)
+        try:
+            if self._store is not None:  # of the runtime that this one was made from
+                pass
+            elif self._log and home is not None:
+                self._store = self._stack.enter_context(open_store(home))
+            else:
+                self._store = self._stack.enter_context(EpisodeStore(None))
+            self._registry = await self._stack.enter_async_context(open_registry(
+                home if self._mcp else None, self._mcp, self.workspace, toolbox=self._toolbox, tools=self._tools,
+                now=self._now, on_progress=self._on_notice,
+            ))  # fmt: skip
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._stack.aclose()
+
+    @property
+    def registry(self) -> Registry:
+        """The tools of this runtime."""
+        return _open(self._registry)
+
+    @property
+    def store(self) -> EpisodeStore:
+        """The log of episodes."""
+        return _open(self._store)
+
+    async def policy(self) -> Policy:
+        """The model, loaded at the first use."""
+        async with self._loading_policy:
+            if self._policy is None:
+                if isinstance(self._model, str):
+                    from .policies.spec import load_policy
+
+                    self._policy = await asyncio.to_thread(load_policy, self._model, adapter=self._adapter)
+                    self._stack.push_async_callback(self._policy.aclose)
+                else:
+                    self._policy = self._model
+            return self._policy
+
+    # -- what it does
+
+    async def run(self, task: str, *, on_event: Emit | None = None, split: str | None = None) -> Episode:
+        """Run a task to its end. `split` marks the episode (`heldout` ones are never used for training)."""
+        if not task.strip():
+            raise UsageError("the task is empty", where="task", mend="say what is to be done")
+        policy = await self.policy()
+        journal = Journal.begin(
+            self.store, task, policy.identity, self._settings(policy), counting=policy.counting, atlas=_version(), split=split
+        )
+        return await self._watched(self._episode(task, policy, self.options, journal, on_event or _ignore))
+
+    async def stream(self, task: str, *, split: str | None = None) -> AsyncIterator[Event]:
+        """Run a task and yield what happens as it happens; leaving the loop early interrupts the run."""
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        work = asyncio.create_task(self.run(task, on_event=events.put_nowait, split=split))
+        work.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await work
+        finally:
+            if not work.done():
+                work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    async def execute(self, program: str) -> Outcome:
+        """Run a program with no model, as `atlas exec` does; nothing is logged."""
+        from ..sandbox import Sandbox
+
+        with EpisodeStore(None) as store:
+            journal = Journal.begin(store, "", _no_policy(), {}, counting="exact", atlas=_version())
+            gate = Gate(View(self.registry, "search"), Approval(self._approve), journal, _ignore)
+            tools = {name: tool.program_schema for name, tool in self.registry.tools.items()} | gate.view.functions()
+            with Sandbox(self._limits, unsafe=self._unsafe) as sandbox:
+                gate.paused = sandbox.paused
+                return await sandbox.arun(program, tools=tools, call=gate, now=lambda: gate.clock(self._time))
+
+    async def resume(
+        self, episode: str = "latest", *, in_flight: InFlight = "stop", on_event: Emit | None = None
+    ) -> Episode:
+        """Go on with an episode whose run was interrupted: no call with a recorded return is sent again.
+
+        `in_flight` decides about a call that was in flight when the run died and is not known to be repeatable: `repeat`
+        it, `report` it to the program (`ToolError` of kind `unknown_fate`), `stop` with `UnknownFate`, or a function.
+        """
+        record = self.store.get(episode)
+        self._check_resumable(record)
+        policy = await self.policy()
+        _check_identity(record, policy)
+        journal = Journal.go_on(self.store, record.episode.id)
+        return await self._go_on(record, policy, journal, on_event, in_flight=in_flight)
+
+    async def fork(
+        self, episode: str, at: int, *, workspace: str | Path | None = None, seed: int | None = None,
+        on_event: Emit | None = None, split: str | None = None,
+    ) -> Episode:  # fmt: skip
+        """Another continuation of an episode from its call number `at` on, as an episode of its own (`.parent`).
+
+        Calls up to `at` come from the journal. With `workspace`, a fresh copy of the folder as it was before the run,
+        those that change something are made again there, and must come out the same. A `seed` changes the sampling of
+        the turns that follow.
+        """
+        if workspace is not None:
+            async with self._elsewhere(Path(workspace)) as other:
+                return await other._forked(episode, at, resend=True, seed=seed, on_event=on_event, split=split)
+        return await self._forked(episode, at, resend=False, seed=seed, on_event=on_event, split=split)
+
+    # -- how
+
+    async def _forked(
+        self, episode: str, at: int, *, resend: bool, seed: int | None, on_event: Emit | None, split: str | None
+    ) -> Episode:
+        parent = self.store.get(episode)
+        policy = await self.policy()
+        identifier = copy_prefix(self.store, parent, at, policy.identity, split or parent.episode.split)
+        journal = Journal.go_on(self.store, identifier)
+        record = self.store.get(identifier)
+        return await self._go_on(record, policy, journal, on_event, resend=resend, seed=seed)
+
+    def _elsewhere(self, workspace: Path) -> Runtime:
+        """A runtime over another workspace that shares policy and log with this one."""
+        other = Runtime(
+            self._policy or self._model, mcp=self._mcp, workspace=workspace, tools=self._tools, approve=self._approve,
+            adapter=self._adapter, check=self._check, log=self._log, limits=self._limits, toolbox=self._toolbox,
+            unsafe_sandbox=self._unsafe, home=self._home, now=self._now, on_notice=self._on_notice,
+        )  # fmt: skip
+        other.options = self.options
+        other._store = self.store
+        return other
+
+    async def _go_on(
+        self, record: Record, policy: Policy, journal: Journal, on_event: Emit | None, *,
+        in_flight: InFlight = "stop", resend: bool = False, seed: int | None = None,
+    ) -> Episode:  # fmt: skip
+        options = _options_of(record, self.options)
+        if seed is not None:
+            options = replace(options, seed=seed)
+        return await self._watched(self._episode(
+            record.episode.task, policy, options, journal, on_event or _ignore, record=record, in_flight=in_flight,
+            resend=resend,
+        ))  # fmt: skip
+
+    async def _episode(
+        self, task: str, policy: Policy, options: RunOptions, journal: Journal, emit: Emit, *,
+        record: Record | None = None, in_flight: InFlight = "stop", resend: bool = False,
+    ) -> Episode:  # fmt: skip
+        from ..sandbox import Sandbox
+
+        view = View(self.registry, options.loading)
+        gate = Gate(
+            view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend
+        )
+        system = record.episode.settings.get("system") if record else None
+        prompting = Prompting(policy, system or _system(policy, options), view, task, options.budget_tokens(policy))
+        with Sandbox(self._limits, unsafe=self._unsafe) as sandbox:
+            gate.paused = sandbox.paused
+            run = Run(task, policy, options, view, gate, journal, sandbox, prompting, emit, self._time, record)
+            episode = await run.go()
+        episode = await self._checked(episode, emit)
+        emit(EpisodeFinished(episode.id, result=episode))
+        return episode
+
+    async def _checked(self, episode: Episode, emit: Emit) -> Episode:
+        if self._check is None:
+            return episode
+        verdict = await run_check(
+            self._check, self.workspace, answer=episode.answer, status=episode.status, episode=episode.id
+        )
+        reward = 1.0 if verdict.solved else 0.0
+        self.store.set_outcome(episode.id, "checked", reward, verdict.detail)
+        if not verdict.solved:
+            emit(Notice(episode.id, f"the check failed: {verdict.detail}"))
+        return replace(episode, outcome="checked", reward=reward)
+
+    async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` as a task that the end of the block would cancel."""
+        task = asyncio.current_task()
+        if task is None:  # pragma: no cover - a coroutine always runs in a task under asyncio
+            return await work
+        self._running.add(task)
+        try:
+            return await work
+        finally:
+            self._running.discard(task)
+
+    def _time(self) -> float:
+        return self._now().timestamp() if self._now else time.time()
+
+    def _settings(self, policy: Policy) -> dict[str, Any]:
+        return self.options.to_json() | {
+            "budget": self.options.budget_tokens(policy), "system": _system(policy, self.options),
+            "workspace": str(self.workspace), "mcp": [str(path.resolve()) for path in self._mcp],
+            "toolbox": self._toolbox, "model_spec": self._model if isinstance(self._model, str) else None,
+            "adapter_spec": str(self._adapter) if self._adapter else None,
+        }  # fmt: skip
+
+    def _check_resumable(self, record: Record) -> None:
+        row = record.episode
+        if self.store.is_running(row):
+            raise EpisodeError(f"episode {row.id} is running", where=row.id, mend="interrupt it first")
+        if row.status not in (None, "interrupted", "error"):
+            raise EpisodeError(
+                f"episode {row.id} has ended: {row.status}", where=row.id, mend="start the task anew with `atlas run`"
+            )
+
+
+def run(task: str, *args: Any, **options: Any) -> Episode:
+    """Run one task and return its episode; takes what `Runtime` takes. Works with and without a running event loop."""
+
+    async def once() -> Episode:
+        async with Runtime(*args, **options) as runtime:
+            return await runtime.run(task)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(once())
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, once()).result()
+
+
+def _system(policy: Policy, options: RunOptions) -> str:
+    text = JSON_SYSTEM if options.acting == "json" else system_text(policy.profile)
+    extra = LOADING_TEXTS[options.loading]
+    return f"{text.rstrip()}\n{extra}" if extra else text
+
+
+def _options_of(record: Record, now: RunOptions) -> RunOptions:
+    """The options that the episode ran under; what an older log does not say is as now."""
+    known = {one.name for one in fields(RunOptions)}
+    return replace(now, **{name: value for name, value in record.episode.settings.items() if name in known})
+
+
+def _check_identity(record: Record, policy: Policy) -> None:
+    row, identity = record.episode, policy.identity
+    if (row.base_hash, row.adapter_hash) != (identity.base_hash, identity.adapter_hash) and row.model != identity.model:
+        raise EpisodeError(
+            f"the episode was run by {row.model}, not by {identity.model}", where=f"episode {row.id}",
+            mend=f"resume it with --model {row.settings.get('model_spec') or row.model}",
+        )  # fmt: skip
+
+
+def _no_policy() -> Any:
+    from .policies.base import PolicyIdentity
+
+    return PolicyIdentity("none")
+
+
+def _listed(mcp: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
+    if mcp is None:
+        return []
+    return [mcp] if isinstance(mcp, str | Path) else mcp
+
+
+def _open(part: T | None) -> T:
+    if part is None:
+        raise UsageError("the runtime is not open", where="Runtime", mend="use it as `async with Runtime(...) as runtime:`")
+    return part
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return __version__
+
+
+def _ignore(event: Event) -> None:
+    pass

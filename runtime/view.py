@@ -1,0 +1,150 @@
+"""What a run shows of the toolspace: the server index, the stubs in view, and the functions that find more.
+
+`--loading` is `search` (a first view, then `search_tools` and `load_tools`), `servers` or `tools` (the iterative server and
+tool loading of ATLAS, arXiv 2603.06713), or `eager` (every stub at once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..tools_registry.stubs import stub, summary_line
+from .errors import BudgetError
+from .prompt import found_text
+
+if TYPE_CHECKING:
+    from ..tools_registry.registry import Registry
+    from ..tools_registry.tool import Tool
+
+Loading = Literal["search", "tools", "servers", "eager"]
+STUB_TOKENS = 700
+"""What the stubs of the first view may take."""
+MINIMUM = 8
+LIMIT = 16
+_SEARCH = "search_tools"
+_LOAD = "load_tools"
+LOADING_TEXTS: dict[Loading, str] = {
+    "search": "",
+    "eager": "All tools are listed.",
+    "servers": 'No tool is shown at first: load_tools("server") shows all tools of a server.',
+    "tools": 'No tool is shown at first: load_tools("server") names the tools of a server, load_tools("server.tool") shows one.',
+}
+"""What the system text says besides, for the variants that nano is not trained on."""
+
+
+class MetaToolError(Exception):
+    """A meta-tool was given something that does not exist."""
+
+
+@dataclass(slots=True)
+class View:
+    """The tools one run has in view."""
+
+    registry: Registry
+    loading: Loading
+    shown: list[str] = field(default_factory=list)
+    """Full names in the order in which they came into view."""
+    pending: list[str] = field(default_factory=list)
+    """Lines that `load_tools` put into the next prompt."""
+
+    def first(self, task: str, tokens: Callable[[str], int], room: int) -> list[str]:
+        """The stubs before turn 1; `room` is what the whole prompt may still take."""
+        if self.loading in ("servers", "tools"):
+            return []
+        if self.loading == "eager":
+            return self._everything(tokens, room)
+        chosen = self.registry.first_view(task, minimum=MINIMUM, limit=LIMIT)
+        stubs = fitting([stub(tool) for tool in chosen], tokens, min(STUB_TOKENS, room))
+        self.shown = [tool.full_name for tool in chosen[: len(stubs)]]
+        return stubs
+
+    def _everything(self, tokens: Callable[[str], int], room: int) -> list[str]:
+        stubs = [stub(tool) for tool in self.registry.tools.values()]
+        needed = tokens("".join(f"{one}\n" for one in stubs))
+        if needed > room:
+            raise BudgetError(
+                f"all {len(stubs)} stubs take {needed} tokens, and the budget leaves {max(0, room)}",
+                where="--loading eager", mend="raise --budget, name fewer servers, or use --loading search",
+            )  # fmt: skip
+        self.shown = list(self.registry.tools)
+        return stubs
+
+    def server_index(self) -> list[tuple[str, int]]:
+        """Identifier and number of tools of each server."""
+        return [(server.name, server.tool_count) for server in self.registry.servers]
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The meta-tools of this variant with their schemas."""
+        if self.loading == "eager":
+            return {}
+        load = {_LOAD: {
+            "type": "object", "properties": {"names": {"type": "array", "items": {}}}, "x-variadic": "names",
+        }}  # fmt: skip
+        if self.loading != "search":
+            return load
+        query = {"query": {"type": "string"}, "k": {"type": "integer", "default": 8}}
+        return {_SEARCH: {"type": "object", "properties": query, "required": ["query"]}} | load
+
+    def search(self, arguments: dict[str, Any]) -> list[str]:
+        """`search_tools(query, k=8)`: one line for each tool found."""
+        query, count = str(arguments.get("query", "")), arguments.get("k", 8)
+        if not isinstance(count, int) or isinstance(count, bool):
+            raise MetaToolError(f"search_tools takes a whole number k, not {count!r}")
+        hits = self.registry.search(query, min(max(count, 0), 50))
+        return [found_text(hit.tool.full_name, summary_line(hit.tool.description)) for hit in hits]
+
+    def load(self, arguments: dict[str, Any]) -> None:
+        """`load_tools(*names)`: puts stubs into the next prompt; text after the first blank of a name is left out."""
+        for name in _flat(arguments.get("names", [])):
+            self._load_one(name)
+
+    def _load_one(self, name: str) -> None:
+        tool = self.registry.tools.get(name)
+        if tool is not None:
+            self._show(tool)
+            return
+        members = [one for one in self.registry.tools.values() if one.server == name]
+        if not members:
+            near = self.registry.nearest(name)
+            raise MetaToolError(f"no tool {name!r}" + (f" (did you mean {near[0]}?)" if near else ""))
+        if self.loading == "tools":
+            self._add(f"{name}: {', '.join(one.name for one in members)}")
+            return
+        for one in members:
+            self._show(one)
+
+    def _show(self, tool: Tool) -> None:
+        self._add(stub(tool))
+        if tool.full_name not in self.shown:
+            self.shown.append(tool.full_name)
+
+    def _add(self, line: str) -> None:
+        if line not in self.pending:
+            self.pending.append(line)
+
+    def take_pending(self) -> list[str]:
+        """The lines for the next prompt."""
+        lines, self.pending = self.pending, []
+        return lines
+
+
+def _flat(names: object) -> list[str]:
+    """Names as programs give them: strings, lines of `search_tools`, lists of either."""
+    if isinstance(names, list | tuple):
+        return [flat for one in names for flat in _flat(one)]
+    words = str(names).split(maxsplit=1)
+    return words[:1]
+
+
+def fitting(stubs: Sequence[str], tokens: Callable[[str], int], room: int) -> list[str]:
+    """The longest beginning of `stubs` that fits."""
+    low, high = 0, len(stubs)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if tokens("".join(f"{one}\n" for one in stubs[:middle])) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return list(stubs[:low])
