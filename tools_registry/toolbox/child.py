@@ -24,7 +24,8 @@ from .errors import ToolboxError
 _HERE = Path(__file__).parent
 _HEADER_BYTES = 8
 _START_SECONDS = 20.0
-_GRACE_SECONDS = 0.5
+_GRACE_SECONDS = 0.5  # the parent's clock ends a job first; the child's own timer is for when the parent is gone
+_REPLY_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class Child:
@@ -76,9 +77,9 @@ class Child:
     def _exchange(
         self, job: str, arguments: Mapping[str, Any], seconds: float, files: Mapping[str, Sequence[int]]
     ) -> dict[str, Any]:
-        limit = seconds + (_START_SECONDS if self._ensure() else 0.0)
-        deadline = time.monotonic() + limit
-        self._send(_request(job, arguments, limit + _GRACE_SECONDS, files), files, deadline)
+        self._ensure()
+        deadline = time.monotonic() + seconds
+        self._send(_request(job, arguments, seconds + _GRACE_SECONDS, files), files, deadline)
         return self._receive(deadline)
 
     def close(self) -> None:
@@ -97,10 +98,10 @@ class Child:
         """The process id of the child, None while there is none."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def _ensure(self) -> bool:
-        """Start the child where there is none; True if it is new."""
+    def _ensure(self) -> None:
+        """Start the child where there is none, and wait until it is ready for its first job."""
         if self._process is not None and self._process.poll() is None:
-            return False
+            return
         if self._process is not None:
             self.close()
         ours, theirs = socket.socketpair()
@@ -117,8 +118,9 @@ class Child:
             "module": self._module,
             "memory_bytes": self._memory_bytes,
         }
-        self._send(json.dumps(start).encode(), {}, time.monotonic() + _START_SECONDS)
-        return True
+        deadline = time.monotonic() + _START_SECONDS
+        self._send(json.dumps(start).encode(), {}, deadline)
+        self._receive(deadline)
 
     def forget(self) -> None:
         """After a fork, in the new process: the child belongs to the old one."""
@@ -132,7 +134,7 @@ class Child:
         descriptors = [descriptor for group in files.values() for descriptor in group]
         header = len(frame).to_bytes(_HEADER_BYTES, "big")
         self._wait(select.POLLOUT, deadline)
-        sent = socket.send_fds(channel, [header], descriptors)
+        sent = socket.send_fds(channel, [header], descriptors) if descriptors else channel.send(header)
         view = memoryview(header[sent:] + frame)
         while view:
             self._wait(select.POLLOUT, deadline)
@@ -140,6 +142,8 @@ class Child:
 
     def _receive(self, deadline: float) -> dict[str, Any]:
         size = int.from_bytes(self._exactly(_HEADER_BYTES, deadline), "big")
+        if size > _REPLY_LIMIT_BYTES:
+            raise ConnectionResetError("the child sent more than it should")
         reply: dict[str, Any] = json.loads(self._exactly(size, deadline))
         return reply
 

@@ -31,6 +31,8 @@ def main() -> None:
     sys.path[:] = start["path"]
     _limit(start["memory_bytes"])
     module = _module(start["module"])
+    module.warm()
+    _send(channel, b"{}")
     while True:
         frame, files = _frame(channel)
         request = json.loads(frame)
@@ -39,7 +41,11 @@ def main() -> None:
         _watch(channel, 0.0)
         for descriptor in files:
             os.close(descriptor)
-        channel.sendall(len(reply).to_bytes(_HEADER_BYTES, "big") + reply)
+        _send(channel, reply)
+
+
+def _send(channel: socket.socket, frame: bytes) -> None:
+    channel.sendall(len(frame).to_bytes(_HEADER_BYTES, "big") + frame)
 
 
 def _limit(memory_bytes: int) -> None:

@@ -27,6 +27,11 @@ _SECOND_READING = {"C": "degC", "F": "degF", "c": "degC", "f": "degF", "k": "kel
 }}  # fmt: skip
 
 
+def warm() -> None:
+    """Load the definitions, which takes most of a second."""
+    _registry()
+
+
 def convert(value: float, source: str, target: str) -> float:
     """Convert a number, to ten significant digits."""
     if not math.isfinite(value):

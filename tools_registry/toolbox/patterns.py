@@ -7,6 +7,11 @@ import re
 _RESULT_LIMIT_CHARS = 4 * 1024 * 1024
 
 
+def warm() -> None:
+    """Nothing is needed that takes time to load."""
+    re.compile("")
+
+
 def search(text: str, pattern: str, ignore_case: bool) -> list[list[int | str]]:
     """Number and text of every line in which the pattern is found."""
     regex = _compiled(pattern, re.IGNORECASE if ignore_case else 0)

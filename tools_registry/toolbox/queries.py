@@ -26,6 +26,11 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+def warm() -> None:
+    """Load DuckDB."""
+    _parser()
+
+
 def plan(query: str) -> list[str]:
     """The file names that a query reads. Raises unless it is one SELECT."""
     return list(dict.fromkeys(name for name, *_ in _references(_parser(), _one_select(query))))
@@ -215,5 +220,8 @@ def _execute(connection: Any, query: str, arguments: list[Any] | None = None) ->
 
 def _first_lines(problem: Exception) -> str:
     """What DuckDB says, without the drawing of the query below it."""
-    text = re.split(r"\n\s*\nLINE \d+:", str(problem))[0]
-    return " ".join(text.split())[:400]
+    text = " ".join(re.split(r"\n\s*\nLINE \d+:", str(problem))[0].split())
+    text = re.sub(r' Did you mean "(?:pg_|sqlite_|duckdb_|main\.|system\.)[^"]*"\?', "", text)
+    if "Table with name" in text:
+        text += " Tables are files: write FROM 'name.csv'."
+    return text[:400]

@@ -105,7 +105,8 @@ def zone(name: str) -> tzinfo:
 
 @functools.cache
 def _zones() -> dict[str, str]:
-    return {name.lower(): name for name in sorted(zoneinfo.available_timezones())}
+    names = zoneinfo.available_timezones() - {"localtime", "Factory"}  # what the machine has, and a placeholder
+    return {name.lower(): name for name in sorted(names)}
 
 
 def _hint(wanted: str) -> str:

@@ -59,15 +59,18 @@ class Workspace:
     def opened(self, path: str, flags: int, mode: int = 0o666) -> Iterator[int]:
         """A descriptor of `path`, a normal relative path; errors of the system become `ToolboxError`."""
         with self.explained(path):
-            root = self._open_root()
-            try:
-                descriptor = open_beneath(root, path, flags | os.O_CLOEXEC, mode)
-            finally:
-                os.close(root)
+            descriptor = self._open(path, flags, mode)
         try:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _open(self, path: str, flags: int, mode: int = 0) -> int:
+        root = self._open_root()
+        try:
+            return open_beneath(root, path, flags | os.O_CLOEXEC, mode)
+        finally:
+            os.close(root)
 
     def _open_root(self) -> int:
         try:
@@ -114,12 +117,15 @@ class Workspace:
     def status(self, path: str) -> os.stat_result | None:
         """What is at a normal relative path, links inside followed; None where nothing is."""
         try:
-            with self.opened(path, _LOOK) as descriptor:
-                return os.fstat(descriptor)
-        except ToolboxError as problem:
-            if problem.kind == "not_found" and self.root.is_dir():
-                return None
-            raise
+            descriptor = self._open(path, _LOOK)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as problem:
+            raise self.explanation(path, "file", problem) from problem
+        try:
+            return os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
 
     def is_folder(self, path: str) -> bool:
         """True where a normal relative path is a folder."""
