@@ -2,6 +2,7 @@
 # make test             every check that finishes in minutes
 # make check-all        also fuzzing, kill tests, conformance and foreign servers
 # make nano             train the nano policy from nothing on this machine (NANO_ARGS="--recipe cpu")
+# make bench            the benchmarks, against peers, on this machine
 # make clean            remove what make made (.venv, caches)
 
 SHELL := /bin/bash
@@ -53,7 +54,7 @@ nano:
 	@exec $(BIN)/python -m atlas.training.nano $(value NANO_ARGS)
 
 bench: dev
-	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+	@for name in cold_start program_overhead context_tokens; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

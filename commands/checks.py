@@ -77,9 +77,15 @@ def disk(home: Path) -> Iterator[Finding]:
 
 def sandbox() -> Iterator[Finding]:
     """Which layers hold a program in."""
-    from ..sandbox import Sandbox
+    from ..sandbox import Sandbox, SandboxError
 
-    for layer, in_force, detail in Sandbox.guarantees():
+    try:
+        with Sandbox(unsafe=True) as worker:  # so that what is missing is listed, not only the first thing
+            layers = worker.guarantees()
+    except SandboxError as problem:
+        yield Finding("sandbox", "wrong", problem.message, problem.mend)
+        return
+    for layer, in_force, detail in layers:
         if in_force:
             yield Finding(f"sandbox {layer}", "ok", detail)
         elif layer == "seccomp":
@@ -116,12 +122,12 @@ async def model(settings: Settings) -> list[Finding]:
 
 async def servers(home: Path, settings: Settings) -> list[Finding]:
     """List the tools of each configured server, starting those that are not yet known."""
-    from .toolspace import open_registry
+    from .toolspace import open_servers
 
     if not settings.mcp:
         return [Finding("servers", "ok", "the toolbox only (no --mcp, and no mcp.json in use)")]
     try:
-        async with open_registry(home, settings) as registry:
+        async with open_servers(home, settings) as registry:
             return [_server(one.server_name, one.tool_count, one.problem) for one in registry.servers if not one.in_process]
     except Exception as problem:
         failure = describe(problem)

@@ -67,7 +67,8 @@ async def _execute(source: str, limits: dict[str, Any], **options: Any) -> Outco
     from ..sandbox import Limits
 
     async with Runtime(limits=Limits(**limits), log=False, **options) as runtime:
-        return await runtime.execute(source)
+        outcome: Outcome = await runtime.execute(source)
+        return outcome
 
 
 def _source(file: str) -> str:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
-from .report import DONE, INTERRUPTED, UNSOLVED, note, print_json, print_result, safe
+from .report import DONE, INTERRUPTED, UNREACHABLE, UNSOLVED, note, print_json, print_result, safe
 from .running import run_async
 from .settings import Acting, Approve, Loading, Settings, resolve
 from .toolspace import McpFiles, WorkspaceFolder
 
 if TYPE_CHECKING:
-    from ..runtime import Episode
-
-_EXIT_CODES = {"answered": DONE, "interrupted": INTERRUPTED}
+    from ..runtime import Episode, PendingCall
+    from ..runtime.events import Event
+    from ..runtime.gate import Fate, InFlight
+    from .view import TerminalView
 
 
 def run(
@@ -45,6 +48,10 @@ def run(
         bool, typer.Option("--unsafe-sandbox", help="Run even where the kernel cannot lock the worker in.")
     ] = False,
     resume: Annotated[str | None, typer.Option(metavar="EPISODE", help="Go on with an interrupted episode.")] = None,
+    in_flight: Annotated[
+        Literal["ask", "repeat", "report"],
+        typer.Option(help="With --resume: what becomes of a call that was in flight and may have been done."),
+    ] = "ask",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but the answer.")] = False,
 ) -> int:
@@ -72,58 +79,77 @@ def run(
     found = resolve(atlas_home(), Path.cwd(), flags)
     for notice in found.notices:
         note(safe(notice))
-    episode = run_async(_run(found.settings, task, resume, show=not (quiet or as_json)))
+    fate: InFlight = ask_fate if in_flight == "ask" else in_flight
+    episode = run_async(_run(found.settings, task, resume, fate, show=not (quiet or as_json)))
     print_json(episode.to_json()) if as_json else _print_answer(episode)
-    return _EXIT_CODES.get(episode.status, UNSOLVED)
+    return exit_code(episode)
 
 
-async def _run(settings: Settings, task: str | None, resume: str | None, *, show: bool) -> Episode:
+async def _run(settings: Settings, task: str | None, resume: str | None, in_flight: InFlight, *, show: bool) -> Episode:
+    """The episode, also when it was interrupted: then as far as it came."""
     from ..runtime import Runtime
-    from ..runtime.events import EpisodeFinished
 
-    view = None
-    if show:
-        from .view import TerminalView
+    view = _view() if show else None
+    begun: list[str] = []
 
-        view = TerminalView()
-    finished: Episode | None = None
-    try:
-        async with Runtime(**runtime_options(settings)) as runtime:
-            events = runtime.stream(task) if task is not None else runtime.stream(resume=resume)
-            async for event in events:
-                if view:
-                    view.show(event)
-                if isinstance(event, EpisodeFinished):
-                    finished = event.result
-    finally:
+    def on_event(event: Event) -> None:
+        begun.append(event.episode)
         if view:
-            view.close()
-    assert finished is not None  # a stream ends with its episode, or raises
-    return finished
+            view.show(event)
+
+    async with Runtime(**runtime_options(settings), on_notice=note) as runtime:
+        try:
+            if task is not None:
+                return await runtime.run(task, on_event=on_event)
+            return await runtime.resume(resume or "latest", in_flight=in_flight, on_event=on_event)
+        except asyncio.CancelledError:
+            if not begun:
+                raise KeyboardInterrupt from None
+            return runtime.store.get(begun[0]).as_episode()
+        finally:
+            if view:
+                view.close()
+
+
+def _view() -> TerminalView:
+    from .view import TerminalView
+
+    return TerminalView()
+
+
+async def ask_fate(call: PendingCall) -> Fate:
+    """Ask at the terminal what to do with a call whose fate is unknown; without a terminal the resume stops."""
+    from ..runtime.approval import has_terminal, read_line
+
+    if not has_terminal():
+        return "stop"
+    shown = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
+    note(safe(f"the run died while {call.tool}({shown}) was in flight; it may or may not have been done"))
+    while True:
+        print("send it again? [y]es, [n]o (the program gets an error), [s]top: ", end="", file=sys.stderr, flush=True)
+        word = (await read_line() or "s").strip().lower()[:1]
+        if word in ("y", "n", "s"):
+            return {"y": "repeat", "n": "report", "s": "stop"}[word]  # type: ignore[return-value]
 
 
 def runtime_options(settings: Settings) -> dict[str, Any]:
     """Settings as the arguments of `Runtime`."""
-    return {
-        "model": settings.model,
-        "mcp": list(settings.mcp),
-        "workspace": settings.workspace,
-        "budget": settings.budget,
-        "max_turns": settings.max_turns,
-        "loading": settings.loading,
-        "acting": settings.acting,
-        "approve": settings.approve,
-        "adapter": settings.adapter,
-        "seed": settings.seed,
-        "temperature": settings.temperature,
-        "check": settings.check,
-        "log": settings.log,
-        "unsafe_sandbox": settings.unsafe_sandbox,
-    }
+    return asdict(settings) | {"mcp": list(settings.mcp), "workspace": settings.workspace}
+
+
+def exit_code(episode: Episode) -> int:
+    """What the command ends with: a task left unsolved because a server could not be reached says so."""
+    if episode.status == "interrupted":
+        return INTERRUPTED
+    if episode.status == "answered":
+        return DONE if episode.reward != 0.0 else UNSOLVED
+    return UNREACHABLE if episode.unreachable else UNSOLVED
 
 
 def _print_answer(episode: Episode) -> None:
     if episode.status in ("answered", "gave_up"):
         print_result(episode.answer)
-    else:
-        print(f"atlas: {episode.status}: {safe(episode.error or 'no answer')}", file=sys.stderr)
+        return
+    note(f"{episode.status}: {safe(episode.error or 'no answer')}")
+    if episode.status == "interrupted":
+        note(f"go on with: atlas run --resume {episode.id}")

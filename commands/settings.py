@@ -139,4 +139,4 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         wanted = kind.__name__ if isinstance(kind, type) else "number"
         raise UsageError(f"{name} takes a {wanted}, not {value!r}", where=where, mend=f"write a {wanted}")
-    return path.parent / Path(value).expanduser() if name == "workspace" else value
+    return path.parent / Path(str(value)).expanduser() if name == "workspace" else value

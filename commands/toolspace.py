@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..tools_registry.registry import Registry
     from ..tools_registry.search import ToolIndex
     from ..tools_registry.tool import Tool
-
-CATALOGUE = "catalogue.db"
 
 McpFiles = Annotated[
     list[Path] | None, typer.Option("--mcp", metavar="FILE", help="A file with mcpServers; may be given several times.")
@@ -84,28 +82,15 @@ async def open_toolspace(space: Toolspace, *, refresh: bool = False) -> AsyncIte
     found = resolve(home, Path.cwd(), {"mcp": tuple(space.mcp or ()) or None, "workspace": space.workspace})
     for notice in found.notices:
         note(safe(notice))
-    async with open_registry(home, found.settings) as registry:
-        if refresh:
-            await registry.refresh()
+    async with open_servers(home, found.settings, refresh=refresh) as registry:
         yield View(registry.tools, ToolIndex(registry.tools.values()), registry.servers, list(registry.warnings))
 
 
-def open_registry(home: Path, settings: Settings) -> Registry:
+def open_servers(home: Path, settings: Settings, *, refresh: bool = False) -> AbstractAsyncContextManager[Registry]:
     """The toolbox on the workspace and the configured servers, with the tool lists that are cached on disk."""
-    from ..tools_registry.catalogue import Catalogue
-    from ..tools_registry.config import load_config
-    from ..tools_registry.registry import Registry
-    from ..tools_registry.toolbox import toolbox_servers
+    from ..runtime.toolspace import open_registry
 
-    workspace = settings.workspace.expanduser()
-    if not workspace.is_dir():
-        raise UsageError("the workspace is not there", where=str(workspace), mend="give --workspace an existing folder")
-    return Registry(
-        [server for path in settings.mcp for server in load_config(path)],
-        in_process=toolbox_servers(workspace.resolve()),
-        catalogue=Catalogue(home / CATALOGUE),
-        on_progress=note,
-    )
+    return open_registry(home, settings.mcp, settings.workspace, refresh=refresh, on_progress=note)
 
 
 def read_listings(path: Path) -> Iterator[Tool]:

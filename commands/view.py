@@ -93,7 +93,8 @@ class TerminalView:
 
     def _program(self, event: ProgramStarted) -> None:
         self._stop()
-        heading = Text(f"turn {event.turn}  ", style="bold")
+        heading = Text()
+        heading.append(f"turn {event.turn}  ", style="bold")
         heading.append(self.gauge(self._prompt_tokens))
         self.console.print(heading)
         self.console.print(
@@ -105,8 +106,9 @@ class TerminalView:
         share = tokens / self._budget if self._budget else 0.0
         filled = min(GAUGE_CELLS, round(share * GAUGE_CELLS))
         style = "green" if share < 0.6 else "yellow" if share < 0.85 else "red"
-        bar = Text("━" * filled, style=style)
-        bar.append("━" * (GAUGE_CELLS - filled), style="bright_black")
+        bar = Text()
+        bar.append("█" * filled, style=style)
+        bar.append("░" * (GAUGE_CELLS - filled), style="bright_black")
         bar.append(f" {tokens:,} of {self._budget:,} tokens", style="dim")
         return bar
 
@@ -114,12 +116,13 @@ class TerminalView:
         self._stop()
         arguments = ", ".join(f"{name}={_short(value)}" for name, value in self._arguments.pop(event.call, {}).items())
         mark, style = ("✓", "green") if event.ok else ("✗", "red")
-        line = Text(f"  {mark} ", style=style)
+        line = Text()
+        line.append(f"  {mark} ", style=style)
         line.append(safe(f"{event.tool}({arguments})"))
         line.append("  from the journal" if event.replayed else f"  {_duration(event.seconds)}", style="dim")
         if event.error:
             line.append(f"  {safe(event.error)}", style="red")
-        self.console.print(line)
+        self._print(line)
 
     def _program_end(self, event: ProgramFinished) -> None:
         self._stop()
@@ -135,19 +138,24 @@ class TerminalView:
         self._stop()
         episode, use = event.result, event.result.context
         style = "green" if episode.status == "answered" else "yellow"
-        summary = Text(episode.status, style=style)
+        summary = Text()
+        summary.append(episode.status, style=style)
         summary.append(
             f"  {_plural(episode.turns, 'turn')}, {_plural(episode.tool_calls, 'call')}, peak {use.peak:,} of {use.budget:,}"
             f" tokens, {episode.seconds:.1f} s",
             style="dim",
         )
-        self.console.print(summary)
+        self._print(summary)
         if episode.error:
             self._line(episode.error, "red")
 
     def _line(self, text: str, style: str) -> None:
         self._stop()
-        self.console.print(Text(safe(text), style=style))
+        self._print(Text(safe(text), style=style))
+
+    def _print(self, text: Text) -> None:
+        """Wrapped at a terminal, one line in a file."""
+        self.console.print(text, soft_wrap=not self.console.is_terminal)
 
     def _move(self, text: str) -> None:
         if not self.console.is_terminal:

@@ -10,11 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from ..sandbox.errors import ToolError
 from ..tools_registry.errors import RegistryError, ServerError, UnknownTool
-from .approval import Approval, Decision
+from .approval import Approval, Decision, has_terminal, read_line, show_text, visible
 from .episodes.journal import Journal, Place, schema_hash
 from .episodes.replay import Replay
 from .errors import ReplayMismatch, UnknownFate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .episodes.rows import CallRow
 
 Fate = Literal["repeat", "report", "stop"]
+"""Send it again, raise `ToolError` of kind `unknown_fate` in the program, or stop with `UnknownFate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,19 @@ class PendingCall:
     sent_at: float
 
 
-InFlight = Fate | Callable[[PendingCall], Fate | Awaitable[Fate]]
-"""What to do with such a call: send it again, raise `ToolError` of kind `unknown_fate` in the program, or stop."""
+InFlight = Fate | Literal["ask"] | Callable[[PendingCall], Fate | Awaitable[Fate]]
+"""What to do with such a call; `ask` asks at the terminal, and stops where there is none."""
+
+
+async def ask_fate(call: PendingCall) -> Fate:
+    """Ask at the terminal what to do with a call that was in flight."""
+    show_text(f"{visible(call_text(call.tool, call.arguments))} was in flight when the run died; it may have been done.\n")
+    while True:
+        show_text("[r]epeat it, [t]ell the program that its fate is unknown, or [s]top: ")
+        word = (await read_line() or "s").strip().lower()
+        for fate in get_args(Fate):
+            if word and word in (fate, fate[0] if fate != "report" else "t"):
+                return cast(Fate, fate)
 
 
 class Gate:
@@ -48,7 +60,7 @@ class Gate:
 
     def __init__(
         self, view: View, approval: Approval, journal: Journal, emit: Callable[[Event], None], *,
-        replay: Replay | None = None, in_flight: InFlight = "stop", resend: bool = False,
+        replay: Replay | None = None, in_flight: InFlight = "ask", resend: bool = False,
     ) -> None:  # fmt: skip
         """`resend`: a fork over a fresh copy of the world; recorded calls that change something are made again there."""
         self.view = view
@@ -174,8 +186,9 @@ class Gate:
         return tool
 
     async def _approved(self, tool: Tool, arguments: dict[str, Any], recorded: CallRow | None) -> Decision:
-        if recorded is not None and recorded.decision == "allowed" and recorded.schema_hash == schema_hash(tool.input_schema):
-            return Decision(True, "journal")
+        if recorded is not None and recorded.decision == "allowed":
+            if recorded.schema_hash == schema_hash(tool.input_schema):
+                return Decision(True, "journal")
         decision = self.approval.rule(tool)
         if decision is None:
             self.emit(ApprovalAsked(
@@ -233,6 +246,8 @@ class Gate:
         """A call was in flight when the run died, and nothing says that it may be sent twice."""
         shown = call_text(call.tool, call.arguments)
         fate = self.in_flight
+        if fate == "ask":
+            fate = ask_fate if has_terminal() else "stop"
         if callable(fate):
             with self.paused():
                 told = fate(PendingCall(call.number, call.tool, call.arguments, call.sent_at or 0.0))
@@ -243,7 +258,7 @@ class Gate:
             raise UnknownFate(
                 f"the run died while {shown} was in flight: it may or may not have been done",
                 where=f"episode {call.episode}, call {call.number}",
-                mend="look at what it did, then resume and say whether to send it again or to report it to the program",
+                mend="look at what it did, then resume with --in-flight repeat (send it again) or report (the program gets an error)",
             )
         message = f"{shown} was sent before an interruption, and whether it was done is unknown"
         self.journal.call_failed(place.number, "unknown_fate", message)

@@ -1,0 +1,97 @@
+"""What the benchmarks share: repeated timing of commands, the machine, and one table form."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / ".venv" / "bin"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Repeated timings of one thing."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def __str__(self) -> str:
+        return f"{_shown(self.median)} ({_shown(min(self.seconds))} to {_shown(max(self.seconds))})"
+
+
+def _shown(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} us"
+
+
+def timed(work: Callable[[], object], repeats: int) -> Timing:
+    """Call `work` once unmeasured, then `repeats` times."""
+    work()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return Timing(tuple(seconds))
+
+
+def command(arguments: Sequence[str | Path], **environment: str) -> Callable[[], str]:
+    """A command to time; it must succeed."""
+
+    def run() -> str:
+        done = subprocess.run(
+            [str(one) for one in arguments],
+            env=os.environ | environment, capture_output=True, text=True, cwd=ROOT, timeout=300,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(f"{arguments} failed with exit code {done.returncode}:\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    return run
+
+
+def heading(title: str) -> None:
+    """Title, date, machine and load."""
+    print(f"\n## {title}\n")
+    load = os.getloadavg()[0]
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
+        f"Python {platform.python_version()}, load at the start {load:.1f}\n"
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A Markdown table."""
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "---|" * len(columns))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+
+
+def peer(package: str) -> Path | None:
+    """The bin folder of an environment that holds only this peer, made on first use; None where it cannot be installed."""
+    folder = ROOT / ".venv" / "peers" / package
+    if not (folder / "done").exists():
+        print(f"installing {package} into an environment of its own ...", flush=True)
+        try:
+            subprocess.run([BIN / "python", "-m", "venv", folder], check=True, capture_output=True)
+            subprocess.run(
+                [folder / "bin" / "pip", "install", "-q", package], check=True, capture_output=True, timeout=300
+            )
+        except (subprocess.SubprocessError, OSError) as problem:
+            print(f"{package} is not measured: {problem}")
+            return None
+        (folder / "done").touch()
+    return folder / "bin"
