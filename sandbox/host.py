@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from . import nursery as nurseries
 from .errors import SandboxBusy, SandboxClosed, SandboxError, ToolError
@@ -43,6 +44,7 @@ class Sandbox:
         self._running = False
         self._raw = False
         self._names: tuple[str, ...] = ()
+        self._variables: dict[str, str] = {}
         self._sent_tools: dict[str, Any] | None = None
         self._next_id = 1
         self._pauses = 0
@@ -102,7 +104,7 @@ class Sandbox:
         if self._link is not None:
             link, self._link = self._link, None
             link.end()
-        self._names = ()
+        self._names, self._variables = (), {}
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -175,7 +177,7 @@ class Sandbox:
             return early
         with self._one_at_a_time():
             if self._link is None:
-                await asyncio.to_thread(self.start)
+                await self._start_aside()
             program, link, cpu = self._begin(source, tools or {}, now)
             driver = _AsyncDriver(self, program, link, cpu, call)
             try:
@@ -187,12 +189,22 @@ class Sandbox:
                 raise
             return self._finish(program, link)
 
+    async def _start_aside(self) -> None:
+        """Make the worker in a thread; when cancelled, wait for it, so that it has an owner."""
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                await starting
+            raise
+
     def _too_long(self, source: str) -> Outcome | None:
         size = len(source.encode("utf-8", "replace"))
         if size <= self.limits.max_source_bytes:
             return None
         text = f"the program has {size} bytes; at most {self.limits.max_source_bytes} are allowed"
-        return Outcome("refused", error=ErrorInfo("ProgramTooLarge", text, None))
+        return Outcome("refused", error=ErrorInfo("ProgramTooLarge", text, None), variables=dict(self._variables))
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -253,7 +265,7 @@ class Sandbox:
         end = cast(End, program.end)
         lost: tuple[str, ...] = ()
         if end.alive:
-            self._names, self._next_id = program.names, program.next_id
+            self._names, self._variables, self._next_id = program.names, program.variables, program.next_id
         else:
             lost = self._names
             link.end()
@@ -262,7 +274,7 @@ class Sandbox:
             status=cast(Status, end.status), value=end.value if end.status == "ok" else None,
             answered=end.answered, output="".join(program.output), error=end.error,
             calls=list(program.calls.values()), seconds=time.monotonic() - program.started,
-            peak_rss_mb=link.peak_rss_mb(), variables=program.variables if end.alive else {}, lost=lost,
+            peak_rss_mb=link.peak_rss_mb(), variables=dict(self._variables), lost=lost,
         )
 
     def _run_raw(self, source: str) -> dict[str, Any] | None:
@@ -379,6 +391,3 @@ class _AsyncDriver:
 
 async def _as_coroutine(value: Awaitable[Any]) -> Any:
     return await value
-
-
-Budget = Literal["wall_seconds", "memory_mb", "max_calls", "max_output_bytes", "cpu_seconds", "max_result_bytes"]

@@ -19,6 +19,8 @@ from .nursery import Nursery
 
 _READ_BYTES = 1 << 18
 _START_SECONDS = 30.0
+_SPARE_BYTES = 1 << 19
+"""What a message may be larger than the text it carries (a control character takes six bytes of JSON)."""
 
 
 class WorkerGone(Exception):
@@ -31,9 +33,8 @@ class Link:
     def __init__(self, nursery: Nursery, limits: Limits, *, unsafe: bool, raw: bool) -> None:
         self._nursery = nursery
         self._outgoing = bytearray()
-        self.incoming = FrameBuffer(limits.max_frame_bytes + 4_096)
+        self.incoming = FrameBuffer(max(limits.max_frame_bytes, limits.max_result_bytes) + _SPARE_BYTES)
         self.ended: tuple[int, float] | None = None
-        self.busy_with: list[dict[str, Any]] = []
         theirs_in, self.target = os.pipe()
         self.source, theirs_out = os.pipe()
         try:
@@ -48,6 +49,8 @@ class Link:
         for descriptor in (self.source, self.target):
             os.set_blocking(descriptor, False)
         _widen(self.target)
+        self._poller = select.poll()
+        self._poller.register(self.source, select.POLLIN)
         self.layers = self._await_lock()
 
     def _await_lock(self) -> dict[str, tuple[bool, str]]:
@@ -108,11 +111,12 @@ class Link:
             left = until - time.monotonic()
             if left <= 0:
                 return None
-            poller = select.poll()
-            poller.register(self.source, select.POLLIN)
             if self._outgoing:
-                poller.register(self.target, select.POLLOUT)
-            if poller.poll(left * 1000 + 1):
+                self._poller.register(self.target, select.POLLOUT)
+            ready = self._poller.poll(left * 1000 + 1)
+            if self._outgoing:
+                self._poller.unregister(self.target)
+            if ready:
                 self.fill()
 
     def has_strays(self) -> bool:

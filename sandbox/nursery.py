@@ -23,14 +23,18 @@ from .errors import SandboxUnavailable
 
 _HEADER = struct.Struct("<I")
 _START_SECONDS = 60.0
+# The packages' own `__init__` modules are skipped: they import far more than a worker needs.
 _BOOT = """\
 import sys, types
 package = types.ModuleType("sandbox_package")
 package.__path__ = [sys.argv[1]]
 sys.modules["sandbox_package"] = package
 sys.path.append(sys.argv[2])
+package = types.ModuleType("RestrictedPython")
+package.__path__ = [sys.argv[3]]
+sys.modules["RestrictedPython"] = package
 from sandbox_package.worker.zygote import main
-main(int(sys.argv[3]))
+main(int(sys.argv[4]))
 """
 
 
@@ -57,7 +61,7 @@ class Nursery:
     @property
     def alive(self) -> bool:
         """Whether it still runs, in the process that started it."""
-        return self.owner == os.getpid() and self._process.poll() is None
+        return self.owner == os.getpid() and self._control.fileno() >= 0 and self._process.poll() is None
 
     def close(self) -> None:
         """End the zygote, and with it every worker."""
@@ -77,6 +81,9 @@ class Nursery:
                 raise SandboxUnavailable(
                     f"the process that makes workers has gone: {error}", where="sandbox", mend="try again"
                 ) from None
+            except KeyboardInterrupt:
+                self._control.close()  # an answer may still come, for a question nobody remembers
+                raise
 
     def _await_start(self) -> None:
         if not self._ready:
@@ -111,9 +118,9 @@ def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
         raise SandboxUnavailable("this Python does not know its own executable", where="sandbox",
                                  mend="run Atlas with a normal Python installation")
     ours, theirs = socket.socketpair()
-    packages = Path(RestrictedPython.__file__).parent.parent
-    command = [sys.executable, "-s", "-S", "-P", "-c", _BOOT, str(Path(__file__).parent), str(packages),
-               str(theirs.fileno())]
+    restricted = Path(RestrictedPython.__file__).parent
+    command = [sys.executable, "-s", "-S", "-P", "-c", _BOOT, str(Path(__file__).parent), str(restricted.parent),
+               str(restricted), str(theirs.fileno())]
     try:
         process = subprocess.Popen(
             command, env={"PYTHONHASHSEED": "0"}, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,

@@ -17,6 +17,8 @@ from .outcome import CallRecord, ErrorInfo
 from .wire import json_value, result_encoder
 
 _TEXT_CHARS = 2_000
+BUDGETS = frozenset({"wall_seconds", "memory_mb", "max_calls", "max_output_bytes", "cpu_seconds", "max_result_bytes"})
+"""What `error.type` says when `status` is `limit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Program:
         if status not in ("ok", "error", "refused", "limit"):
             raise FrameError("unknown status")
         error = _error_info(message.get("error"))
-        if (error is None) != (status == "ok"):
+        if (error is None) != (status == "ok") or (status == "limit" and error and error.type not in BUDGETS):
             raise FrameError("status and error disagree")
         self.variables = _texts(message.get("variables", {}))
         names = message.get("names", [])

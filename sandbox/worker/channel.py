@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from ..frames import FrameBuffer, encode
 
@@ -50,10 +50,13 @@ class Channel:
             message = self._incoming.next()
             if message is not None:
                 return message
-            data = os.read(self._source, 1 << 18)
-            if not data:
-                os._exit(0)
-            self._incoming.feed(data)
+            try:
+                data = os.read(self._source, 1 << 18)
+                if not data:
+                    os._exit(0)
+                self._incoming.feed(data)
+            except MemoryError:  # part of the stream is lost, so this is the end
+                self.exceed("memory_mb", "out of memory")
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one message."""
@@ -106,7 +109,7 @@ class Channel:
         if not self.running:
             raise RuntimeError("no program is running")
 
-    def exceed(self, budget: str, message: str) -> None:
+    def exceed(self, budget: str, message: str) -> NoReturn:
         """End the program; every later call ends it again."""
         self.exceeded = LimitReached(budget, message)
         raise self.exceeded
@@ -115,8 +118,7 @@ class Channel:
 
     def write(self, text: str) -> None:
         """Print; ends the program when the budget for output is used up."""
-        if self.exceeded is not None:
-            raise self.exceeded
+        self._check()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size > self.output_left:
             kept = text.encode("utf-8", "replace")[: self.output_left].decode("utf-8", "ignore")

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 import struct
 import sys
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _SECCOMP_SET_MODE_FILTER, _TSYNC = 1, 1
@@ -25,19 +24,18 @@ class LockFailed(Exception):
     """A layer that is required could not be put in force."""
 
 
-@dataclass(slots=True)
 class LockReport:
     """Layer -> (in force, detail)."""
 
-    layers: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.layers: dict[str, tuple[bool, str]] = {}
 
     def note(self, layer: str, in_force: bool, detail: str) -> None:
         """Record the state of one layer."""
         self.layers[layer] = (in_force, detail)
 
 
-@dataclass(frozen=True, slots=True)
-class _Machine:
+class _Machine(NamedTuple):
     audit: int
     calls: dict[str, int]
 
@@ -117,7 +115,7 @@ def _libc() -> ctypes.CDLL:
 
 def prepare() -> None:
     """Load what locking needs, so that forked workers find it loaded."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if sys.platform == "linux" and machine in _MACHINES:
         _libc()
         seccomp_filter(machine)
@@ -130,7 +128,7 @@ def lock(memory_bytes: int, *, parent: int, unsafe: bool) -> LockReport:
     if sys.platform == "darwin":
         _lock_macos(report, memory_bytes, unsafe)
         return report
-    machine = platform.machine()
+    machine = os.uname().machine
     if sys.platform != "linux" or machine not in _MACHINES:
         report.note("seccomp", False, f"not supported on {sys.platform} {machine}")
         if not unsafe:

@@ -183,6 +183,7 @@ def namespaces(scheduler: Scheduler, now: Callable[[], float]) -> dict[str, Memb
     made["itertools"]["chain"] = itertools.chain
     DYNAMIC[itertools.chain, "from_iterable"] = lambda: itertools.chain.from_iterable
     METHODS[json.JSONDecodeError] = frozenset({"args", "colno", "doc", "lineno", "msg", "pos"})
+    FIELD_NAMES[statistics.LinearRegression] = frozenset({"intercept", "slope"})
     EXCEPTION_BASES.update({json.JSONDecodeError, re.error, statistics.StatisticsError})
     return {name: Members("module", name, members) for name, members in made.items()}
 

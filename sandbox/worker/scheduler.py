@@ -118,6 +118,11 @@ class Scheduler:
             else:
                 self._returned(self._channel.read())
 
+    def settle(self) -> None:
+        """Wait for calls under way without going on with anything."""
+        while self._calls:
+            self._returned(self._channel.read())
+
     def _step(self, task: _Task) -> None:
         try:
             waits_for = task.coroutine.send(None)
@@ -139,7 +144,10 @@ class Scheduler:
         token.waiters = []
 
     def _returned(self, message: dict[str, Any]) -> None:
-        token, settle = self._calls.pop(message["id"])
+        waiting = self._calls.pop(message["id"], None)
+        if waiting is None:
+            return  # the call was given up: the recursion limit struck between sending and waiting
+        token, settle = waiting
         try:
             value = settle(message)
         except Exception as error:

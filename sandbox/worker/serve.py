@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import types
 from difflib import get_close_matches
 from typing import Any
 
+from ..frames import encode, without_surrogates
 from .channel import Channel, LimitReached
 from .guards import Members
 from .names import MISSING, Names
@@ -31,7 +33,7 @@ class Worker:
         self.variables: dict[str, Any] = {"__builtins__": self.names.table}
         self._raw = raw
         self._count = 0
-        self._reserve: bytearray | None = None
+        self._reserve: bytearray | None = None  # given back when memory runs out, so that the end can be told
 
     def serve(self) -> None:
         """Run what the host sends until it closes the pipe."""
@@ -43,12 +45,15 @@ class Worker:
                 self._serve_raw(message["source"])
 
     def _serve_program(self, message: dict[str, Any]) -> None:
-        self._reserve = bytearray(1 << 18)  # given back when memory runs out, so that the end can be told
+        if self._reserve is None:
+            self._reserve = bytearray(1 << 18)
         done = self._program(message)
         self.channel.running = False
-        self.scheduler.reset()
+        with contextlib.suppress(BaseException):  # closing what is left runs code of the program, within its time
+            self.scheduler.reset()
+        with contextlib.suppress(BaseException):
+            gc.collect()
         self.channel.send(done)
-        gc.collect()
 
     def _program(self, message: dict[str, Any]) -> dict[str, Any]:
         limits = message["limits"]
@@ -71,50 +76,45 @@ class Worker:
     def _execute(self, code: types.CodeType, filename: str, max_result_bytes: int) -> dict[str, Any]:
         self.channel.running = True
         try:
-            ended = self._run(code)
-            if self.channel.exceeded is not None:
-                raise self.channel.exceeded
+            if code.co_flags & _CORO:
+                self.scheduler.run(eval(code, self.variables))
+            else:
+                exec(code, self.variables)
+            self.scheduler.drain()
             value = self._value(max_result_bytes)
+            if self.channel.exceeded is not None:  # swallowed by a `finally`
+                raise self.channel.exceeded
             self.channel.flush()
-            return self._done("ok", value=value) if ended else self._done("ok")
-        except LimitReached as limit:
-            self.channel.flush()
-            return self._done("limit", error=_error(limit.budget, str(limit), _line(limit, filename)))
+            return self._done("ok", value=value)
         except MemoryError as error:
-            self._reserve = None
-            self.variables.clear()
-            return {"t": "done", "status": "limit", "error": _error("memory_mb", "out of memory", _line(error, filename))}
+            return self._out_of_memory(_line(error, filename))
         except BaseException as error:
-            return self._failed(error, filename)
+            try:
+                return self._failed(error, filename)
+            except MemoryError:
+                return self._out_of_memory(_line(error, filename))
 
-    def _run(self, code: types.CodeType) -> bool:
-        if code.co_flags & _CORO:
-            self.scheduler.run(eval(code, self.variables))
-        else:
-            exec(code, self.variables)
-        self.scheduler.drain()
-        return True
+    def _out_of_memory(self, line: int | None) -> dict[str, Any]:
+        self._reserve = None
+        self.channel.running = False
+        self.variables.clear()
+        return {"t": "done", "status": "limit", "error": _error("memory_mb", "out of memory", line)}
 
     def _failed(self, error: BaseException, filename: str) -> dict[str, Any]:
+        text = "" if isinstance(error, LimitReached) else self._explain(error)
         limit = self.channel.exceeded
-        if limit is None:
-            text = self._explain(error)
-            limit = self.channel.exceeded
-        try:
-            self.channel.running = True
-            self.scheduler.drain()
-            self.channel.flush()
-        except BaseException:
-            pass
+        self.scheduler.settle()
+        self.channel.flush()
+        line = _line(error, filename)
         if limit is not None:
-            return self._done("limit", error=_error(limit.budget, str(limit), _line(error, filename)))
-        return self._done("error", error=_error(type(error).__name__, text, _line(error, filename)))
+            return self._done("limit", error=_error(limit.budget, str(limit), line))
+        return self._done("error", error=_error(type(error).__name__, text, line))
 
     def _value(self, max_bytes: int) -> Any:
         value = self.names.answer if self.names.answered else self.names.shown
         try:
-            plain = Plain(strict=False).convert(value)
-            size = _json_size(plain)
+            plain = without_surrogates(Plain(strict=False).convert(value))
+            size = len(encode({"v": plain}))
         except (TooLarge, RecursionError):
             size = max_bytes + 1
         if size > max_bytes:
@@ -132,6 +132,8 @@ class Worker:
     def _explain(self, error: BaseException) -> str:
         try:
             text = str(error)
+        except MemoryError:
+            raise
         except BaseException:
             text = ""
         text = without_addresses(text)
@@ -187,14 +189,3 @@ def _line(error: BaseException, filename: str) -> int | None:
     return line
 
 
-def _json_size(plain: Any) -> int:
-    from ..frames import encode
-
-    return len(encode({"v": _clean(plain)}))
-
-
-def _clean(value: Any) -> Any:
-    """Lone surrogates replaced, in place where possible."""
-    from ..frames import without_surrogates
-
-    return without_surrogates(value)

@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -20,6 +21,7 @@ import types
 from typing import Any
 
 _HEADER = struct.Struct("<I")
+_ORPHAN_CHECK_SECONDS = 2.0
 
 
 def main(control_descriptor: int) -> None:
@@ -32,8 +34,13 @@ def main(control_descriptor: int) -> None:
         return
     _send(control, {"ready": True})
     children: set[int] = set()
-    own_pid = os.getpid()
+    own_pid, host_pid = os.getpid(), os.getppid()
     while True:
+        # a child of the host may hold the other end of the socket too, so its closing is not the only sign
+        while not select.select([control], [], [], _ORPHAN_CHECK_SECONDS)[0] and os.getppid() == host_pid:
+            pass
+        if os.getppid() != host_pid:
+            break
         request, descriptors = _receive(control)
         if request is None:
             break
