@@ -30,6 +30,7 @@ def _processes(token: str) -> list[str]:
 @pytest.fixture
 def script() -> Iterator[Callable[..., ServerConfig]]:
     """Makes the configuration of `servers/NAME.py`; at the end no process started from it may be left."""
+
     def make(file: str, *arguments: str, **options: Any) -> ServerConfig:
         env = {"REGISTRY_TEST": TOKEN, **options.pop("env", {})}
         name = options.pop("name", file)

@@ -70,15 +70,23 @@ def test_the_spellings_of_transports(tmp_path: Path, entry: dict[str, Any], tran
 def test_variables_are_expanded_everywhere(tmp_path: Path) -> None:
     config = one(
         tmp_path,
-        {"command": "${userHome}/bin/x", "args": ["${A}", "${B:-b}", "${env:A}", "$A", "${EMPTY:-full}"],
-         "env": {"K": "${input:api-key}", "N": 5, "T": True, "Z": None}, "cwd": "${workspaceFolder}/data"},
-        A="1", EMPTY="", API_KEY="k",
+        {
+            "command": "${userHome}/bin/x",
+            "args": ["${A}", "${B:-b}", "${env:A}", "$A", "${EMPTY:-full}"],
+            "env": {"K": "${input:api-key}", "N": 5, "T": True, "Z": None},
+            "cwd": "${workspaceFolder}/data",
+        },
+        A="1",
+        EMPTY="",
+        API_KEY="k",
     )
     assert config.command == f"{Path.home()}/bin/x"
     assert config.args == ("1", "b", "1", "$A", "full")
     assert config.env == {"K": "k", "N": "5", "T": "true"}
     assert config.cwd == str(tmp_path / "data")
-    remote = one(tmp_path, {"url": "https://${HOST}/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}}, HOST="h", TOKEN="t")
+    remote = one(
+        tmp_path, {"url": "https://${HOST}/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}}, HOST="h", TOKEN="t"
+    )
     assert (remote.url, remote.headers) == ("https://h/mcp", {"Authorization": "Bearer t"})
 
 
@@ -90,14 +98,19 @@ def test_the_workspace_of_a_file_in_vscode_is_the_folder_above(tmp_path: Path) -
 
 
 def test_an_unset_variable_names_file_server_field_and_variable(tmp_path: Path) -> None:
-    caught = error(tmp_path, '{"mcpServers": {\n"a": {"command": "x"},\n"b": {"command": "x", "env": {"KEY": "${GITHUB_TOKEN}"}}}}')
+    wrong = '"b": {"command": "x", "env": {"KEY": "${GITHUB_TOKEN}"}}'
+    caught = error(tmp_path, '{"mcpServers": {\n"a": {"command": "x"},\n' + wrong + "}}")
     assert "server 'b', field env.KEY uses ${GITHUB_TOKEN}, but the variable GITHUB_TOKEN is not set" in caught.message
     assert caught.where == f"{tmp_path / 'mcp.json'}:3, server b, field env.KEY"
     assert "${GITHUB_TOKEN:-value}" in caught.mend
 
 
 def test_disabled_servers_are_left_out_before_anything_of_them_is_read(tmp_path: Path) -> None:
-    entries = {"a": {"command": "${UNSET}", "disabled": True}, "b": {"enabled": False}, "c": {"command": "x", "disabled": False}}
+    entries = {
+        "a": {"command": "${UNSET}", "disabled": True},
+        "b": {"enabled": False},
+        "c": {"command": "x", "disabled": False},
+    }
     assert [config.name for config in load_config(write(tmp_path, {"mcpServers": entries}), environment={})] == ["c"]
 
 
@@ -110,10 +123,19 @@ def test_time_outs_are_seconds_or_from_a_thousand_on_milliseconds(tmp_path: Path
 
 def test_the_other_keys(tmp_path: Path) -> None:
     (tmp_path / "keys.env").write_text("# keys\nexport A='1 2'\nB=3\n\n")
-    config = one(tmp_path, {
-        "command": "x", "envFile": "keys.env", "env": {"B": "4"}, "includeTools": ["a", "b"], "excludeTools": ["b"],
-        "trustHints": True, "idempotentTools": ["a"], "icon": "star",
-    })
+    config = one(
+        tmp_path,
+        {
+            "command": "x",
+            "envFile": "keys.env",
+            "env": {"B": "4"},
+            "includeTools": ["a", "b"],
+            "excludeTools": ["b"],
+            "trustHints": True,
+            "idempotentTools": ["a"],
+            "icon": "star",
+        },
+    )
     assert config.env == {"A": "1 2", "B": "4"}
     assert (config.offers("a"), config.offers("b"), config.offers("c")) == (True, False, False)
     assert (config.trust_hints, config.idempotent_tools, config.extra) == (True, {"a"}, {"icon": "star"})
@@ -128,8 +150,16 @@ def test_no_secret_is_in_the_repr(tmp_path: Path) -> None:
 
 def test_what_decides_which_server_answers_is_in_the_fingerprint(tmp_path: Path) -> None:
     base = {"command": "x", "args": ["a"], "env": {"K": "1"}}
-    prints = {one(tmp_path, entry).fingerprint for entry in (
-        base, {**base, "command": "y"}, {**base, "args": []}, {**base, "env": {"K": "2"}}, {**base, "cwd": "d"})}
+    prints = {
+        one(tmp_path, entry).fingerprint
+        for entry in (
+            base,
+            {**base, "command": "y"},
+            {**base, "args": []},
+            {**base, "env": {"K": "2"}},
+            {**base, "cwd": "d"},
+        )
+    }
     assert len(prints) == 5
     assert one(tmp_path, {**base, "timeout": 5, "trustHints": True}).fingerprint in prints
 

@@ -166,7 +166,7 @@ def test_malformed_tools_are_left_out_and_reported(script: Script) -> None:
 
     names, warnings, value = in_registry(script("plain", "malformed"), use)
     assert names == ["plain.echo", "plain.bad_output", "plain.untyped"]
-    assert [line for line in warnings if "no_schema" in line] == ["server plain: tool 'no_schema' left out: it has no inputSchema"]
+    assert "server plain: tool 'no_schema' left out: it has no inputSchema" in warnings
     assert len(warnings) == 5
     assert value == "ok"
 

@@ -22,16 +22,31 @@ def test_what_is_an_identifier_stays() -> None:
 
 def test_other_characters_become_underscores() -> None:
     assert server_identifiers(["my-server", "a.b/c", "2fa", "_x", "日本 語", "!!"]) == [
-        "my_server", "a_b_c", "server_2fa", "x", "日本_語", "server"]
+        "my_server",
+        "a_b_c",
+        "server_2fa",
+        "x",
+        "日本_語",
+        "server",
+    ]
     assert tool_identifiers(["resolve-library-id", "", "class"]) == ["resolve_library_id", "tool", "class_2"]
 
 
 def test_clashes_get_suffixes() -> None:
     assert server_identifiers(["json", "print", "class", "None", "list", "search_tools"]) == [
-        "json_2", "print_2", "class_2", "None_2", "list_2", "search_tools_2"]
+        "json_2",
+        "print_2",
+        "class_2",
+        "None_2",
+        "list_2",
+        "search_tools_2",
+    ]
     assert server_identifiers(["a-b", "a_b", "a.b", "a_b"]) == ["a_b_2", "a_b", "a_b_3", "a_b_4"]
     assert parameter_identifiers(["auth-method", "from", "auth_method"]) == {
-        "auth-method": "auth_method_2", "from": "from_2", "auth_method": "auth_method"}
+        "auth-method": "auth_method_2",
+        "from": "from_2",
+        "auth_method": "auth_method",
+    }
 
 
 def test_names_that_python_reads_as_the_same_are_told_apart() -> None:

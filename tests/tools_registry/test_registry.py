@@ -245,7 +245,11 @@ def test_servers_with_clashing_names_get_suffixes(script: Script) -> None:
 
     servers = [script("plain", "pages", name=name) for name in ("files", "print", "a-b", "a_b")]
     assert run(use, *servers, in_process={"files": own_server()}) == [
-        ("files", "files"), ("files_2", "files"), ("print_2", "print"), ("a_b_2", "a-b"), ("a_b", "a_b"),
+        ("files", "files"),
+        ("files_2", "files"),
+        ("print_2", "print"),
+        ("a_b_2", "a-b"),
+        ("a_b", "a_b"),
     ]
 
 
@@ -288,6 +292,11 @@ def test_results_are_plain_json_values() -> None:
 
 def test_an_empty_registry_is_a_registry() -> None:
     async def use(registry: Registry) -> None:
-        assert (dict(registry.tools), registry.search("x"), registry.first_view("x"), registry.nearest("a.b")) == ({}, [], [], [])
+        assert (dict(registry.tools), registry.search("x"), registry.first_view("x"), registry.nearest("a.b")) == (
+            {},
+            [],
+            [],
+            [],
+        )
 
     run(use)

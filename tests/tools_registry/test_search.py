@@ -7,8 +7,10 @@ from atlas.tools_registry.search import words
 
 
 def tool(full_name: str, description: str = "", *parameters: str) -> Tool:
-    server, _, name = full_name.partition(".")
-    return Tool(server, name, description, {"type": "object", "properties": dict.fromkeys(parameters, {"type": "string"})})
+    server, _, tool_name = full_name.partition(".")
+    return Tool(
+        server, tool_name, description, {"type": "object", "properties": {name: {"type": "string"} for name in parameters}}
+    )
 
 
 TOOLS = [
@@ -35,8 +37,17 @@ def test_plain_questions_find_their_tool() -> None:
 
 
 def test_singular_plural_and_verb_forms_are_one_word() -> None:
-    for forms in (["file", "files"], ["meeting", "meetings", "meet"], ["city", "cities"], ["class", "classes"], ["add", "added"],
-                  ["plan", "planned", "planning"], ["copy", "copies", "copied"], ["string", "strings"], ["invoice", "invoices"]):
+    for forms in (
+        ["file", "files"],
+        ["meeting", "meetings", "meet"],
+        ["city", "cities"],
+        ["class", "classes"],
+        ["add", "added"],
+        ["plan", "planned", "planning"],
+        ["copy", "copies", "copied"],
+        ["string", "strings"],
+        ["invoice", "invoices"],
+    ):
         assert len({words(form)[0] for form in forms}) == 1, forms
     assert words("findClients_byCity") == words("find clients by city")
 
@@ -72,13 +83,23 @@ def test_the_first_view_is_filled_up_and_mixed() -> None:
     assert len({found.full_name for found in view}) == 10
     filled = INDEX.first_view("zebra", minimum=5)
     assert [found.full_name for found in filled] == [
-        "files.list", "crm.find_clients", "calendar.list_meetings", "money.exchange_rate", "shop.find_orders"]
+        "files.list",
+        "crm.find_clients",
+        "calendar.list_meetings",
+        "money.exchange_rate",
+        "shop.find_orders",
+    ]
     assert len(INDEX.first_view("zebra", minimum=50)) == len(TOOLS)
     assert ToolIndex([]).first_view("x") == []
 
 
 def test_hostile_text_is_read_in_bounded_time() -> None:
-    hostile = [tool("x.y", "a" * 3_000_000), tool("x.z", "aA" * 1_000_000), tool("x.w", "_ " * 1_000_000), tool("x.v", "\ud800\x00")]
+    hostile = [
+        tool("x.y", "a" * 3_000_000),
+        tool("x.z", "aA" * 1_000_000),
+        tool("x.w", "_ " * 1_000_000),
+        tool("x.v", "\ud800\x00"),
+    ]
     started = time.process_time()
     ToolIndex(hostile).search("a" * 1_000_000)
     assert time.process_time() - started < 2

@@ -21,8 +21,11 @@ def check(text: str) -> None:
 
 
 def test_a_simple_tool() -> None:
-    schema = {"type": "object", "properties": {"limit": {"type": "integer", "default": 5}, "pattern": {"type": "string"},
-                                               "tag": {"type": "string"}}, "required": ["pattern"]}
+    schema = {
+        "type": "object",
+        "properties": {"limit": {"type": "integer", "default": 5}, "pattern": {"type": "string"}, "tag": {"type": "string"}},
+        "required": ["pattern"],
+    }
     output = {"type": "object", "properties": {"result": {"type": "array", "items": {"type": "string"}}}}
     assert stub(tool(schema, "Find files by pattern. Slowly.", output)) == (
         "def s.t(pattern: str, limit: int = 5, tag: str | None = None) -> list[str]  # Find files by pattern."
@@ -30,8 +33,13 @@ def test_a_simple_tool() -> None:
 
 
 def test_parameters_that_are_no_identifiers_are_renamed_and_mapped_back() -> None:
-    found = tool({"type": "object", "properties": {"auth-method": {"type": "string"}, "from": {}, "x": {"type": "integer"}},
-                  "required": ["from"]})
+    found = tool(
+        {
+            "type": "object",
+            "properties": {"auth-method": {"type": "string"}, "from": {}, "x": {"type": "integer"}},
+            "required": ["from"],
+        }
+    )
     assert stub(found) == "def s.t(from_2: object, auth_method: str | None = None, x: int | None = None)"
     assert found.parameter_identifiers == {"from_2": "from", "auth_method": "auth-method", "x": "x"}
     assert found.parameters == ("from_2", "auth_method", "x")
@@ -52,14 +60,25 @@ for _ in range(5_000):
 @pytest.mark.parametrize(
     "schema",
     [
-        {}, {"properties": 5, "required": 7}, {"properties": None, "required": None}, {"required": [{}, 1, None, "a"]},
-        {"properties": {"a": 5, "b": None, "c": []}}, {"properties": {"a": {"type": 5}, "b": {"type": []}, "c": {"type": [{}]}}},
+        {},
+        {"properties": 5, "required": 7},
+        {"properties": None, "required": None},
+        {"required": [{}, 1, None, "a"]},
+        {"properties": {"a": 5, "b": None, "c": []}},
+        {"properties": {"a": {"type": 5}, "b": {"type": []}, "c": {"type": [{}]}}},
         {"properties": {"a": {"enum": []}, "b": {"enum": [{"x": 1}, "y" * 500]}, "c": {"const": "\u202e\x1b"}}},
         {"properties": {"a": {"anyOf": []}, "b": {"allOf": []}, "c": {"anyOf": "x"}, "d": {"allOf": 3}}},
         {"properties": {"a": {"$ref": 5}, "b": {"$ref": "#/nowhere"}, "c": {"$ref": "http://x/y"}}},
-        {"properties": {"a": SELF}, "$defs": {}}, {"properties": {"a": DEEP}}, SELF,
+        {"properties": {"a": SELF}, "$defs": {}},
+        {"properties": {"a": DEEP}},
+        SELF,
         {"properties": {"a": {"default": "x" * 1000}, "b": {"default": {"y": 1}}, "c": {"type": "array", "items": 5}}},
-        {"properties": {"a": {"type": "object", "properties": {"x y": {}, "class": {}}}, "b": {"type": "object", "properties": 5}}},
+        {
+            "properties": {
+                "a": {"type": "object", "properties": {"x y": {}, "class": {}}},
+                "b": {"type": "object", "properties": 5},
+            }
+        },
     ],
 )
 def test_hostile_schemas_give_a_line_of_python(schema: Any) -> None:
@@ -75,14 +94,23 @@ def test_hostile_descriptions_stay_in_their_comment() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda part: st.lists(part, max_size=3) | st.dictionaries(
-        st.sampled_from(["type", "properties", "required", "anyOf", "items", "enum", "const", "$ref", "default", "allOf", "a-b"]),
-        part, max_size=4),
+    lambda part: (
+        st.lists(part, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "properties", "required", "anyOf", "items", "enum", "const", "$ref", "default", "allOf", "a-b"]
+            ),
+            part,
+            max_size=4,
+        )
+    ),
     max_leaves=12,
 )
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(st.sampled_from(["type", "properties", "required", "additionalProperties"]), json_values), json_values)
+@given(
+    st.dictionaries(st.sampled_from(["type", "properties", "required", "additionalProperties"]), json_values), json_values
+)
 def test_no_schema_crashes(schema: dict[str, Any], output: Any) -> None:
     check(stub(tool(schema, "", output)))

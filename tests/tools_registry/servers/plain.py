@@ -13,7 +13,8 @@ behaviours = set(sys.argv[1:])
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 ECHO = {"name": "echo", "description": "Say it again.", "inputSchema": TEXT}
 NAMES = ("pid", "die", "hang", "big", "late", "fail", "structured", "number", "environment", "linger")
-TOOLS = [ECHO, *({"name": name, "inputSchema": {"type": "object", "properties": {"n": {"type": "integer"}}}} for name in NAMES)]
+NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}}
+TOOLS = [ECHO, *({"name": name, "inputSchema": NUMBER} for name in NAMES)]
 MALFORMED = [
     {"name": "no_schema"},
     {"name": "listed", "inputSchema": []},
@@ -71,8 +72,12 @@ def call(name, arguments):
     if name == "hang":
         time.sleep(600)
     if name == "linger":
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.DEVNULL)
+        subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"],
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
         return text("left a child")
     raise KeyError(name)
 
@@ -82,8 +87,12 @@ def answer(message):
     if "old" in behaviours and method == "server/discover":
         sys.exit("ValidationError: server/discover")
     if method == "initialize":
-        return {"protocolVersion": "2025-06-18", "capabilities": {"tools": {"listChanged": True}},
-                "serverInfo": {"name": "plain", "version": "1"}, "instructions": "Be plain."}
+        return {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {"listChanged": True}},
+            "serverInfo": {"name": "plain", "version": "1"},
+            "instructions": "Be plain.",
+        }
     if method == "tools/list":
         return listing(params)
     if method == "tools/call":

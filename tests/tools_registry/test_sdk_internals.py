@@ -1,0 +1,62 @@
+"""The private names of the SDK that the registry leans on; an upgrade that moves them fails here first."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.server import MCPServer
+
+from atlas.tools_registry import sdk_internals
+
+PLAIN = Path(__file__).parent / "servers" / "plain.py"
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_raw_requests_in_memory_on_both_eras(mode: Literal["auto", "legacy"]) -> None:
+    server = MCPServer("s")
+    server.add_tool(lambda: "hi", name="hello", description="Says hi.")
+
+    async def main() -> None:
+        async with asyncio.timeout(20), Client(server, mode=mode) as client:
+            page = await sdk_internals.raw_request(client.session, "tools/list", {}, 10.0)
+            assert [tool["name"] for tool in page["tools"]] == ["hello"]
+            assert sdk_internals.adopt_listing(client.session, [("hello", {"type": "object"})]) == {"hello"}
+            assert not sdk_internals.is_closed(client.session)
+
+    asyncio.run(main())
+
+
+def test_an_adopted_listing_keeps_the_session_from_listing_and_from_judging_results() -> None:
+    asked: list[Any] = []
+
+    async def main() -> None:
+        import mcp.types as types
+        from mcp.server import Server
+
+        async def listed(context: Any, params: Any) -> types.ListToolsResult:
+            asked.append(params)
+            return types.ListToolsResult(tools=[])
+
+        async def called(context: Any, params: Any) -> types.CallToolResult:
+            return types.CallToolResult(content=[types.TextContent(type="text", text="ok")])
+
+        async with asyncio.timeout(20), Client(Server("s", on_list_tools=listed, on_call_tool=called)) as client:
+            sdk_internals.adopt_listing(client.session, [("t", {"type": "object"})])
+            await client.call_tool("t", {})
+
+    asyncio.run(main())
+    assert asked == []
+
+
+def test_a_server_that_died_is_seen_before_the_next_request() -> None:
+    async def main() -> None:
+        parameters = StdioServerParameters(command=sys.executable, args=[str(PLAIN)])
+        async with asyncio.timeout(20), Client(parameters) as client:
+            with pytest.raises(Exception, match="Connection closed"):
+                await client.session.call_tool("die", {})
+            assert sdk_internals.is_closed(client.session)
+
+    asyncio.run(main())
