@@ -81,7 +81,8 @@ def named_value(ground: Ground) -> Draft | None:
         return None
     if found[2].op == "find":
         return None
-    text = ground.speaker.ask("value", field=spec.field.phrase, one=ground.speaker.by_label(entity, row))
+    intent = "flag" if spec.field.role == "flag" else "value"
+    text = ground.speaker.ask(intent, field=spec.field.phrase, one=ground.speaker.by_label(entity, row))
     return Draft(text, [f"{found[0]}\nanswer({call(spec, id=found[1])})"], [found[2], spec])
 
 
@@ -134,7 +135,8 @@ def parent_of(ground: Ground) -> Draft | None:
     wanted = second.field if second.op == "value_of" else rng.choice([one for one in parent.fields[1:] if one.role != "ref"])
     assert wanted is not None
     owner = speaker.pick(("the {p} of {o}", "the {p} that {o} belongs to", "the {p} behind {o}", "the {p} linked to {o}", "the {p} on {o}"))
-    text = speaker.ask("value", field=wanted.phrase, one=owner.format(p=speaker.noun(parent), o=by))
+    intent = "flag" if wanted.role == "flag" else "value"
+    text = speaker.ask(intent, field=wanted.phrase, one=owner.format(p=speaker.noun(parent), o=by))
     if second.op == "value_of":
         return Draft(text, [f"{start}\nanswer({code})"], [first, second])
     return Draft(text, [f'{start}\nitem = {code}\nanswer(item["{wanted.name}"])'], [first, second])
@@ -275,7 +277,7 @@ def collect(ground: Ground) -> Draft | None:
     if way is None or test is None or not way.test:
         return None
     wanted = rng.choice([one for one in entity.fields if one.role not in ("ref", "flag") and one != test.field])
-    text = speaker.ask("values", field=f"{wanted.phrase}s" if wanted.role == "label" else wanted.phrase, set=speaker.set(entity, test))
+    text = speaker.ask("values", field=wanted.phrase, set=speaker.set(entity, test))
     return Draft(text, [f'answer([row["{wanted.name}"] for row in {way.code} if {way.test}])'], way.specs)
 
 
@@ -317,7 +319,7 @@ def values_dict(ground: Ground) -> Draft | None:
     entity = rng.choice(ground.entities)
     test = condition(ground, entity) if rng.random() < 0.5 else None
     way = source(ground, entity, test)
-    fields = [one for one in entity.fields[2:] if one.role != "ref" and (test is None or one != test.field)]
+    fields = [one for one in entity.fields[2:] if one.role not in ("ref", "flag") and (test is None or one != test.field)]
     if way is None or not fields:
         return None
     wanted = rng.choice(fields)
@@ -338,7 +340,7 @@ def given_ids(ground: Ground) -> Draft | None:
     said = f"{speaker.nouns(entity)} {join_words([str(one) for one in ids])}"
     if rng.random() < 0.35:
         spec = ground.op(entity, "value_of")
-        if spec is None or "id" not in spec.args or spec.field is None:
+        if spec is None or "id" not in spec.args or spec.field is None or spec.field.role == "flag":
             return None
         code = call(spec, id="value")
         if spec.field.role in ("count", "money") and rng.random() < 0.5:
@@ -433,7 +435,7 @@ def _clause(ground: Ground, test: Condition, subject: str) -> str:
     else:
         words = {">": ("over", "above", "more than", "greater than"), "<": ("under", "below", "less than", "lower than"),
                  ">=": ("at least",), "<=": ("at most",)}[test.sign]
-        templates = ("the {f} of {s} is {w} {v}", "{s} has a {f} of {w} {v}" if test.sign in (">=", "<=") else "{s} has {f} {w} {v}",
+        templates = ("the {f} of {s} is {w} {v}", "{s} has {f} of {w} {v}" if test.sign in (">=", "<=") else "{s} has {f} {w} {v}",
                      "{f} of {s} is {w} {v}", "the {f} for {s} is {w} {v}", "{f} of {s} comes to {w} {v}")
         return speaker.pick(templates).format(s=subject, f=one.phrase, v=value, w=ground.rng.choice(words))
     return speaker.pick(templates).format(s=subject, f=one.phrase, v=value)
@@ -604,7 +606,7 @@ def filtered(ground: Ground) -> Draft | None:
         tests = f"{way.test} and {tests}" if way.test else tests
     if rng.random() < 0.4:
         wanted = entity.label
-        text = speaker.ask("values", field=f"{wanted.phrase}s", set=said)
+        text = speaker.ask("values", field=wanted.phrase, set=said)
         return Draft(text, [f'answer([row["{wanted.name}"] for row in {way.code} if {tests}])'], way.specs)
     if rng.random() < 0.4:
         text = speaker.ask("count", set=said.removeprefix("all ").removeprefix("the "))

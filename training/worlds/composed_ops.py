@@ -283,7 +283,7 @@ def _logged(c: Composer, op: str, name: str, imperative: str, parameters: dict[s
           read_only=False, idempotent=False)
 
 
-def _send(c: Composer) -> None:
+def send(c: Composer) -> None:
     e, s = c.entity, c.style
     parameters = {"id": c.id_part(), "text": (c.named("text"), {"type": "string"})}
     if c.rng.random() < 0.3:
@@ -358,6 +358,6 @@ READERS: tuple[tuple[float, Build], ...] = (
     (0.4, lambda c: _of_parent(c, True)),
 )
 WRITERS: tuple[tuple[float, Build], ...] = (
-    (0.5, _create), (0.55, _set), (0.25, _update), (0.45, _delete), (0.4, _send), (0.3, _note), (0.15, _tag), (0.12, _schedule),
+    (0.5, _create), (0.55, _set), (0.25, _update), (0.45, _delete), (0.4, send), (0.3, _note), (0.15, _tag), (0.12, _schedule),
     (0.12, _address), (0.3, _increment), (0.12, _export),
 )

@@ -163,6 +163,8 @@ def action(ground: Ground, entity: Entity, spec: Spec | None = None, *, ops: tup
         said |= {"field": one.phrase, "value": speaker.value(value, 0.1)}
         if op == "set" and one.role in ("status", "person") and rng.random() < 0.8:
             intent = f"set_{one.role}"
+        if op == "set" and one.role == "flag":
+            intent = "flag_on" if value else "flag_off"
     elif op in ("send", "note"):
         text = word(rng, "message" if op == "send" else "note", ground.split)
         roles = {"text": literal(text)}
@@ -213,7 +215,7 @@ def join_words(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def creation(ground: Ground, spec: Spec, label: str | None = None) -> tuple[str, str, str]:
+def creation(ground: Ground, spec: Spec, label: str | None = None, stated: bool = False) -> tuple[str, str, str]:
     """Verb phrase, call and label for a new record."""
     rng, speaker, entity = ground.rng, ground.speaker, spec.entity
     assert entity is not None
@@ -232,7 +234,8 @@ def creation(ground: Ground, spec: Spec, label: str | None = None) -> tuple[str,
     lead = rng.choice((" with ", ", ", " (", ": ", " with "))
     extra = f"{lead}{join_words(given)}{')' if lead == ' (' else ''}" if given else ""
     noun = speaker.noun(entity)
-    said = speaker.do("create", a=a_noun(noun), noun=noun, label=speaker.value(label, 0.35), **{"with": extra})
+    parts = {"a": a_noun(noun), "noun": noun, "label": speaker.value(label, 0.35), "with": extra}
+    said = speaker.ask("stated", **parts) if stated and rng.random() < 0.2 else speaker.do("create", **parts)
     return said, call(spec, **roles), label
 
 
@@ -264,8 +267,8 @@ def single(ground: Ground, spec: Spec) -> Draft | None:
             wanted = rng.choice(fields)
             if any(other.field == wanted for other in ground.ops(entity, "value_of")):
                 return None
-            text = speaker.ask("value", field=wanted.phrase, one=by)
-            return Draft(text, [f'answer({code}["{wanted.name}"])'], [spec], query=f"get {noun}")
+            text = speaker.ask("flag" if wanted.role == "flag" else "value", field=wanted.phrase, one=by)
+            return Draft(text, [f'answer({code}["{wanted.name}"])'], [spec], query=f"get {noun} {wanted.phrase}")
         return Draft(speaker.ask("get", one=by), [f"answer({code})"], [spec], query=f"get {noun}")
     if op == "lookup_id":
         text = speaker.ask("id", field=entity.id.phrase, one=speaker.by_label(entity, row))
@@ -275,7 +278,8 @@ def single(ground: Ground, spec: Spec) -> Draft | None:
         by = speaker.by_label(entity, row) if by_label else speaker.by_id(entity, row)
         role = "label" if by_label else "id"
         code = call(spec, **{role: literal(row[(entity.label if by_label else entity.id).name])})
-        return Draft(speaker.ask("value", field=one.phrase, one=by), [f"answer({code})"], [spec], query=f"get {noun} {one.phrase}")
+        text = speaker.ask("flag" if one.role == "flag" else "value", field=one.phrase, one=by)
+        return Draft(text, [f"answer({code})"], [spec], query=f"get {noun} {one.phrase}")
     if op == "count":
         return _count_task(ground, spec)
     if op == "sum" and one is not None:
@@ -308,11 +312,13 @@ def single(ground: Ground, spec: Spec) -> Draft | None:
         text = speaker.ask("export", set=speaker.set(entity, None), nouns=nouns, value=value)
         return Draft(text, [f"answer({call(spec, format=literal(value))})"], [spec], query=f"export {nouns}")
     if op == "create":
-        said, code, _ = creation(ground, spec)
-        if spec.extra["gives_id"] and rng.random() < 0.3:
+        with_id = spec.extra["gives_id"] and rng.random() < 0.3
+        said, code, _ = creation(ground, spec, stated=not with_id)
+        if with_id:
             said += rng.choice((" and tell me its {i}", "; what is its {i}?", " and give me the new {i}", ", i need the {i}")).format(i=entity.id.phrase)
             return Draft(said, [f"answer({code})"], [spec], query=f"create {noun}")
-        return Draft(speaker.polite(said), [done(code)], [spec], acts=True, query=f"create {noun}")
+        commanded = said.split(" ", 1)[0] in CREATE_VERBS
+        return Draft(speaker.polite(said) if commanded else said, [done(code)], [spec], acts=True, query=f"create {noun}")
     act = action(ground, entity, spec)
     if act is None:
         return None
@@ -320,6 +326,7 @@ def single(ground: Ground, spec: Spec) -> Draft | None:
     return Draft(text, [done(act.code(literal(row[entity.id.name])))], [spec], acts=True, query=action_query(act, noun))
 
 
+CREATE_VERBS = frozenset("create add register set enter make open put save".split())
 QUERY_VERBS = {"delete": "delete {n}", "set": "set {n} {f}", "send": "send message to {n}", "note": "add note to {n}", "tag": "tag {n}",
                "schedule": "schedule reminder {n}", "address": "set {n} address", "increment": "increase {n} {f}", "update": "update {n}"}
 
@@ -369,7 +376,7 @@ def _set_task(ground: Ground, spec: Spec) -> Draft | None:
             if test is None or intent == "values" else speaker.ask("values", field=wanted.phrase, set=said)
         return Draft(text, [f'answer([row["{wanted.name}"] for row in {code}])'], [spec], query=query)
     if rng.random() < 0.2 and not ground.ops(entity, "count"):
-        return Draft(speaker.ask("count", set=speaker.set(entity, test, False)), [f"answer(len({code}))"], [spec], query=query)
+        return Draft(speaker.ask("count", set=speaker.set(entity, test, False)), [f"answer(len({code}))"], [spec], query=f"count {nouns}")
     text = speaker.ask("list_where" if test else "list", set=said, nouns=nouns)
     return Draft(text, [f"answer({code})"], [spec], query=query)
 

@@ -6,6 +6,7 @@ A leading `!` marks a command that may be made polite. `{one}` is a record, `{se
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ ASK: dict[str, tuple[str, ...]] = {
     "list": (
         "!list {set}", "!show me {set}", "!show {set}", "!give me {set}", "what {nouns} do we have?", "which {nouns} are there?",
         "!get me a list of {set}", "{set}, please", "i want to see {set}", "i need {set}", "!pull up {set}", "!display {set}",
-        "!fetch {set}", "can i see {set}?", "who or what are {set}?", "!print {set}", "let me see {set}", "!return {set}",
+        "!fetch {set}", "can i see {set}?", "what are {set}?", "!print {set}", "let me see {set}", "!return {set}",
         "i'd like a list of {set}", "!bring up {set}", "a list of {set}",
     ),
     "list_where": (
@@ -51,6 +52,16 @@ ASK: dict[str, tuple[str, ...]] = {
         "{field} for {one}", "!find out the {field} of {one}", "for {one}, what is the {field}?", "!read out the {field} of {one}",
         "i'd like to know the {field} of {one}", "!report the {field} of {one}", "what does {one} have as {field}?",
     ),
+    "flag": (
+        "is {one} {field}?", "!check whether {one} is {field}", "!tell me if {one} is {field}", "is it true that {one} is {field}?",
+        "!see if {one} is {field}", "{one}: {field} or not?", "i need to know if {one} is {field}", "!find out whether {one} is {field}",
+        "do you know if {one} is {field}?", "{field}: is {one}?", "would you say {one} is {field}?",
+    ),
+    "stated": (
+        "new {noun}: {label}{with}", "we have a new {noun}, {label}{with}; add it", "there is a new {noun} called {label}{with}, please add it",
+        "a new {noun} named {label}{with} has to go in", "{label} is a new {noun}{with}; save it", "one more {noun}: {label}{with}",
+        "we need a {noun} called {label}{with} in the system",
+    ),
     "id": (
         "what is the {field} of {one}?", "which {field} does {one} have?", "!find the {field} of {one}", "{field} of {one}?",
         "!look up the {field} of {one}", "i need the {field} of {one}", "!get me the {field} for {one}", "!give me the {field} of {one}",
@@ -78,7 +89,7 @@ ASK: dict[str, tuple[str, ...]] = {
     "top": (
         "which {noun} has the highest {field}?", "!find the {noun} with the highest {field}", "{noun} with the most {field}?",
         "!show me the {noun} with the largest {field}", "what is the {noun} with the highest {field}?", "!get the {noun} with the top {field}",
-        "who or what leads the {nouns} in {field}?", "highest {field} among {nouns}: which {noun}?", "!give me the {noun} whose {field} is highest",
+        "which of the {nouns} leads in {field}?", "highest {field} among {nouns}: which {noun}?", "!give me the {noun} whose {field} is highest",
         "which of the {nouns} has the biggest {field}?", "!look up the {noun} with the maximum {field}",
     ),
     "low": (
@@ -112,7 +123,7 @@ DO: dict[str, tuple[str, ...]] = {
     "set": (
         "set the {field} of {t} to {value}", "change the {field} of {t} to {value}", "update the {field} of {t} to {value}",
         "make {value} the {field} of {t}", "give {t} the {field} {value}", "set {field} to {value} for {t}", "put the {field} of {t} at {value}",
-        "change {field} to {value} for {t}", "switch the {field} of {t} to {value}", "for {t}, set {field} to {value}",
+        "change {field} to {value} for {t}", "switch the {field} of {t} to {value}", "have {field} set to {value} for {t}",
         "set {field} = {value} on {t}", "record {value} as the {field} of {t}", "update {t}: {field} {value}", "enter {value} as {field} for {t}",
         "let the {field} of {t} be {value}", "have the {field} of {t} read {value}",
     ),
@@ -121,9 +132,17 @@ DO: dict[str, tuple[str, ...]] = {
         "change the {field} of {t} to {value}", "update the {field} of {t} to {value}", "put {t} on {value}", "move {t} to {value}",
         "switch {t} to {value}", "make {t} {value}", "set the {field} to {value} for {t}",
     ),
+    "flag_on": (
+        "mark {t} as {field}", "set {field} to true for {t}", "flag {t} as {field}", "set {t} to {field}", "record that {t} is {field}",
+        "turn {field} on for {t}", "make {t} {field}", "list {t} as {field}",
+    ),
+    "flag_off": (
+        "mark {t} as not {field}", "set {field} to false for {t}", "flag {t} as not {field}", "record that {t} is not {field}",
+        "turn {field} off for {t}", "list {t} as not {field}", "remove the mark {field} from {t}",
+    ),
     "set_person": (
         "set the {field} of {t} to {value}", "make {value} the {field} of {t}", "change the {field} of {t} to {value}",
-        "{value} is the new {field} of {t}, save that", "put {value} down as {field} of {t}", "name {value} as the {field} of {t}",
+        "enter {value} as the new {field} of {t}", "put {value} down as {field} of {t}", "name {value} as the {field} of {t}",
         "replace the {field} of {t} with {value}", "give {t} {value} as {field}",
     ),
     "send": (
@@ -142,13 +161,13 @@ DO: dict[str, tuple[str, ...]] = {
     ),
     "schedule": (
         "schedule a reminder about {t} for {date}", "remind me about {t} on {date}", "set a reminder for {t} on {date}",
-        "plan a reminder about {t} on {date}", "put a reminder for {t} on {date}", "i want to be reminded of {t} on {date}",
-        "on {date}, remind me of {t}", "create a reminder on {date} for {t}",
+        "plan a reminder about {t} on {date}", "put a reminder for {t} on {date}", "note down a reminder of {t} on {date}",
+        "remind me of {t} on {date}", "create a reminder on {date} for {t}",
     ),
     "address": (
         "set the address of {t} to {street}, {city}", "change the address of {t} to {street} in {city}",
-        "{t} moved to {street} in {city}, update the address", "the new address of {t} is {street}, {city}; save it",
-        "update the address of {t}: {street}, {city}", "{t} now lives at {street}, {city}, change the address",
+        "save {street}, {city} as the new address of {t}", "move the address of {t} to {street}, {city}",
+        "update the address of {t}: {street}, {city}", "enter the address {street}, {city} for {t}",
         "put {street}, {city} as the address of {t}",
     ),
     "increment": (
@@ -157,12 +176,12 @@ DO: dict[str, tuple[str, ...]] = {
         "raise {field} by {value} for {t}", "lift the {field} of {t} by {value}", "add {value} {field} to {t}",
     ),
     "update": (
-        "update {t}: {changes}", "change {t}: {changes}", "for {t}, set {changes}", "set {changes} for {t}", "edit {t}, {changes}",
+        "update {t}: {changes}", "change {t}: {changes}", "set {changes} on {t}", "set {changes} for {t}", "edit {t}, {changes}",
         "update {t} with {changes}", "change {changes} on {t}", "modify {t}: {changes}", "save {changes} for {t}",
     ),
     "create": (
         "create {a} called {label}{with}", "add {a} named {label}{with}", "create the {noun} {label}{with}", "add a new {noun} {label}{with}",
-        "new {noun}: {label}{with}", "register {a} called {label}{with}", "we have a new {noun}, {label}{with}; add it",
+        "register {a} called {label}{with}", 
         "set up {a} named {label}{with}", "enter a new {noun} called {label}{with}", "make {a} {label}{with}", "add {label} as {a}{with}",
         "open {a} called {label}{with}", "put {label} in as a new {noun}{with}", "create {a}: {label}{with}", "save a new {noun} named {label}{with}",
     ),
@@ -188,12 +207,12 @@ WHERE: dict[str, tuple[str, ...]] = {
     ),
     ">": (
         "{nouns} with {f} over {v}", "{nouns} with {f} above {v}", "{nouns} whose {f} is greater than {v}", "{nouns} with more than {v} {f}",
-        "{nouns} with a {f} higher than {v}", "{nouns} whose {f} is over {v}", "{nouns} where {f} exceeds {v}", "{nouns} that have {f} above {v}",
+        "{nouns} with {f} higher than {v}", "{nouns} whose {f} is over {v}", "{nouns} where {f} exceeds {v}", "{nouns} that have {f} above {v}",
         "{nouns} with {f} > {v}",
     ),
     "<": (
         "{nouns} with {f} under {v}", "{nouns} with {f} below {v}", "{nouns} whose {f} is less than {v}", "{nouns} with less than {v} {f}",
-        "{nouns} with a {f} lower than {v}", "{nouns} whose {f} is under {v}", "{nouns} where {f} is below {v}", "{nouns} with {f} < {v}",
+        "{nouns} with {f} lower than {v}", "{nouns} whose {f} is under {v}", "{nouns} where {f} is below {v}", "{nouns} with {f} < {v}",
     ),
     ">=": ("{nouns} with {f} of at least {v}", "{nouns} with {f} {v} or more", "{nouns} whose {f} is at least {v}", "{nouns} with at least {v} {f}",
            "{nouns} where {f} is {v} or higher", "{nouns} having at least {v} {f}"),
@@ -350,6 +369,7 @@ class Speaker:
 
     def finish(self, text: str) -> str:
         """Casing and the last mark; rarely a slip of the finger in a long plain word."""
+        text = re.sub(r"\b(each|every one|every|all) of (?:all )?(?:of )?(the |our )?(?!them|those|these)", _one_article, text)
         roll = self.rng.random()
         if roll < 0.7:
             text = text[0].upper() + text[1:]
@@ -361,6 +381,10 @@ class Speaker:
         elif text.endswith("?") and self.rng.random() < 0.15:
             text = text[:-1]
         return text
+
+
+def _one_article(found: re.Match[str]) -> str:
+    return f"{found[1]} of {found[2] or 'the '}"
 
 
 def a_noun(noun: str) -> str:

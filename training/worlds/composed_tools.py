@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -219,9 +220,10 @@ def describe(rng: random.Random, style: Style, server: str, imperative: str, ret
     verb, _, rest = imperative.partition(" ")
     third = f"{verb}s {rest}" if not verb.endswith(("s", "h")) else f"{verb}es {rest}"
     text = rng.choice(_DESCRIBE[style.description if returns or style.description != "returns" else "plain"])
-    return text.format(
+    filled = text.format(
         imperative=imperative, third=third, returns=returns, server=server, lower=imperative[0].lower() + imperative[1:]
     )
+    return re.sub(r"\ba (?=[aeio])", "an ", filled)
 
 
 def record_schema(entity: Entity) -> dict[str, Any]:
@@ -310,13 +312,15 @@ class Composer:
 
 def make_entity_tools(rng: random.Random, split: Split, entity: Entity, style: Style) -> list[Spec]:
     """A random selection of the tools that fit `entity`."""
-    from .composed_ops import READERS, WRITERS
+    from .composed_ops import READERS, WRITERS, send
 
     composer = Composer(rng, split, entity, style)
     for chance, build in READERS:
         if rng.random() < chance:
             build(composer)
     for chance, build in WRITERS:
+        if build is send and entity.kind != "p":
+            chance /= 3
         if rng.random() < chance:
             build(composer)
     return composer.specs

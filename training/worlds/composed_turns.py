@@ -124,7 +124,7 @@ def misnamed(ground: Ground) -> Draft | None:
     programs = []
     act = action(ground, entity) if ground.rng.random() < 0.5 else None
     wanted = ground.rng.choice([one for one in entity.fields[2:] if one.role != "ref"] or [entity.id])
-    text = speaker.polite(act.phrase(by)) if act else speaker.ask("value", field=wanted.phrase, one=by)
+    text = speaker.polite(act.phrase(by)) if act else speaker.ask("flag" if wanted.role == "flag" else "value", field=wanted.phrase, one=by)
     if act is None and spec.op == "lookup_id":
         wanted = entity.id
         text = speaker.ask("id", field=wanted.phrase, one=by)
