@@ -195,7 +195,7 @@ def _trouble_tools(rng: random.Random, split: Split, entity: Entity, style: Styl
     composer.specs = list(made)
     part = composer.id_part()
     kind = rng.choice(("spelling", "spelling", "unit"))
-    names = {"spelling": (("priority", "grade", "mode", "stage"), ("rank", "band")), "unit": (("load", "height", "dose", "span"), ("girth", "output"))}[kind]
+    names = {"spelling": (("priority", "mode", "pace", "importance"), ("rank", "band")), "unit": (("load", "height", "dose", "span"), ("girth", "output"))}[kind]
     name = rng.choice(names[split == "heldout"])
     if any(one.name == name for one in entity.fields) or part[0] == name:
         return []

@@ -239,6 +239,11 @@ def creation(ground: Ground, spec: Spec, label: str | None = None, stated: bool 
     return said, call(spec, **roles), label
 
 
+def id_word(entity: Entity) -> str:
+    """What a person calls the id: without the noun."""
+    return entity.id.phrase.removeprefix(entity.noun.replace("_", " ") + " ")
+
+
 def done(code: str) -> str:
     """A program that acts."""
     return f'{code}\nanswer("done")'
@@ -271,8 +276,8 @@ def single(ground: Ground, spec: Spec) -> Draft | None:
             return Draft(text, [f'answer({code}["{wanted.name}"])'], [spec], query=f"get {noun} {wanted.phrase}")
         return Draft(speaker.ask("get", one=by), [f"answer({code})"], [spec], query=f"get {noun}")
     if op == "lookup_id":
-        text = speaker.ask("id", field=entity.id.phrase, one=speaker.by_label(entity, row))
-        return Draft(text, [f"answer({call(spec, label=literal(row[entity.label.name]))})"], [spec], query=f"find {noun} {entity.id.phrase}")
+        text = speaker.ask("id", field=id_word(entity), one=speaker.by_label(entity, row))
+        return Draft(text, [f"answer({call(spec, label=literal(row[entity.label.name]))})"], [spec], query=f"find {noun} {id_word(entity)}")
     if op == "value_of" and one is not None:
         by_label = "label" in spec.args
         by = speaker.by_label(entity, row) if by_label else speaker.by_id(entity, row)
@@ -315,7 +320,7 @@ def single(ground: Ground, spec: Spec) -> Draft | None:
         with_id = spec.extra["gives_id"] and rng.random() < 0.3
         said, code, _ = creation(ground, spec, stated=not with_id)
         if with_id:
-            said += rng.choice((" and tell me its {i}", "; what is its {i}?", " and give me the new {i}", ", i need the {i}")).format(i=entity.id.phrase)
+            said += rng.choice((" and tell me its {i}", "; what is its {i}?", " and give me the new {i}", ", i need the {i}")).format(i=id_word(entity))
             return Draft(said, [f"answer({code})"], [spec], query=f"create {noun}")
         commanded = said.split(" ", 1)[0] in CREATE_VERBS
         return Draft(speaker.polite(said) if commanded else said, [done(code)], [spec], acts=True, query=f"create {noun}")

@@ -238,7 +238,7 @@ ONE_LABEL = (
 POLITE = (
     "please {x}", "could you {x}?", "can you {x}?", "{x} please", "{x}, thanks", "i need you to {x}", "would you {x}?", "pls {x}", "hey, {x}",
     "go ahead and {x}", "i'd like you to {x}", "next, {x}", "kindly {x}", "hi, can you {x}?", "now {x}", "quickly {x}", "just {x}",
-    "would you mind and {x}", "ok, {x}", "we need to {x}", "time to {x}", "you should {x}", "{x} for me", "{x} asap", "help me {x}", "i want you to {x}",
+    "be so kind and {x}", "ok, {x}", "we need to {x}", "time to {x}", "you should {x}", "{x} for me", "{x} asap", "go on and {x}", "i want you to {x}",
 )
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
           "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")

@@ -45,7 +45,7 @@ PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "note": (("note", "text", "comment"), ("remark", "memo_text")),
     "tags": (("tags", "labels"), ("keywords", "marks")),
     "limit": (("limit", "max_results"), ("at_most", "top_n")),
-    "amount": (("amount", "by", "points_to_add"), ("delta", "extra")),
+    "amount": (("amount", "by", "step"), ("delta", "extra")),
     "min": (("min_{f}", "minimum", "above"), ("floor_{f}", "lower_bound")),
     "format": (("format", "file_type"), ("encoding", "output_kind")),
     "urgent": (("urgent", "important"), ("priority_flag", "express_flag")),

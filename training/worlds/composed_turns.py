@@ -9,7 +9,7 @@ from ...tools_registry.search import ToolIndex
 from .base import CANNOT
 from .composed_chains import conditional, loop, pipe
 from .composed_schema import Entity, number
-from .composed_single import QUERY_VERBS, Draft, Ground, action, call, creation, done, literal, single
+from .composed_single import QUERY_VERBS, Draft, Ground, action, call, creation, done, id_word, literal, single
 from .composed_speech import a_noun
 from .composed_tools import Spec, words_of
 from .composed_words import word
@@ -127,7 +127,7 @@ def misnamed(ground: Ground) -> Draft | None:
     text = speaker.polite(act.phrase(by)) if act else speaker.ask("flag" if wanted.role == "flag" else "value", field=wanted.phrase, one=by)
     if act is None and spec.op == "lookup_id":
         wanted = entity.id
-        text = speaker.ask("id", field=wanted.phrase, one=by)
+        text = speaker.ask("id", field=id_word(entity), one=by)
     if act is None and any(one.field == wanted for one in ground.ops(entity, "value_of")):
         return None
     for name in (wrong, label):
