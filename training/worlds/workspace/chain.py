@@ -42,6 +42,18 @@ LINES_TO = (
     "<write|save|put|store> the lines of {file} <that contain|with|containing|that mention> {word} <to|in|into> {out}", "copy <all|the> lines <with|containing> {word} from {file} <to|into> {out}", "filter {file} for {word} and <save|write> the lines <to|as> {out}", "find the lines with {word} in {file} and write them to {out}", "{out} should have all lines of {file} that mention {word}",
     "make {out} from the lines in {file} that contain {word}", "extract the {word} lines of {file} into {out}", "grep {word} in {file} and save the lines to {out}", "take every line of {file} with {word} and put it into {out}",
 )
+LOOK_LOOKUP = (
+    "what is the {col} of {value} in {file}?", "what {col} does {value} have in {file}?", "{col} of {value} in {file}?", "look up {value} in {file}: what is the {col}?", "find the {col} of {value} in {file}", "in {file}, what's the {col} for {value}?", "tell me the {col} of {value} <from|according to> {file}",
+    "which {col} is listed for {value} in {file}?", "what does {file} give as {col} for {value}?", "I need the {col} for {value} in {file}", "{file}: {col} of {value}", "how much {col} has {value} got in {file}?", "check {file} for the {col} of {value}", "what's the {col} of {value}, according to {file}?",
+)
+LOOK_COUNT = (
+    "how many {value} {noun} are in {file}?", "how many {noun} for {value} are there in {file}?", "count the {value} {noun} in {file}", "number of {value} rows in {file}?", "how many rows of {file} are {value}?", "in {file}, how many {noun} are {value}?", "how often is {value} listed in {file}?", "how many entries for {value} does {file} have?",
+    "{value} {noun} in {file}, how many?", "tell me how many {value} {noun} {file} has", "how many {noun} in {file} belong to {value}?",
+)
+LOOK_SUM = (
+    "what is the total {col} for {value} in {file}?", "total {col} of the {value} {noun} in {file}?", "sum up {col} for {value} in {file}", "how much {col} <is|comes> from {value} in {file}?", "add up the {col} of all {value} {noun} in {file}", "what does {value} have in {col} in {file}, all together?", "{file}: total {col} for {value}", "sum of {col} over the {value} rows in {file}?",
+    "in {file}, what's the {col} total of {value}?", "tell me the total {col} of {value} in {file}",
+)
 EXTRACT_TO = (
     "<save|write|put|store> <all |the |>{what} from {file} <to|in|into> {out}, one per line", "extract the {what} from {file} and <write|save> them to {out}, <one per line|one on each line>", "collect the {what} of {file} in {out}, one per line", "find all {what} in {file} and put them into {out}, each on its own line", "make a list of the {what} in {file} and save it as {out}, one a line", "{out} should list the {what} from {file}, one on each line",
 )
@@ -366,6 +378,21 @@ def two_files(desk: Desk) -> Draft:
     return ask(desk.say(DIFFERENCE, **shown, what=what), f"answer({one} - {other})")
 
 
+def look_first(desk: Desk) -> Draft:
+    """A value without its column's name: a look at the first rows shows where it stands."""
+    file, table = table_file(desk, "name|category", "money|count")
+    look = f"print(tables.sql(query={q(f'SELECT * FROM {sql_text(file.path)} LIMIT 5')}))"
+    column, number = pick_column(desk, table, "name", "category"), pick_column(desk, table, "money", "count")
+    value = str(desk.rng.choice(table.values(column)[:5]))
+    shown = {"file": desk.path(file.path), "noun": table.noun, "value": value if desk.draw.chance(0.8) else desk.value(value), "col": col(desk, number)}
+    tail = f" WHERE {column.name} = {sql_text(value)}"
+    if column.kind == "name":
+        return Draft(desk.say(LOOK_LOOKUP, **shown), (look, f"answer({value_of(number.name, file, tail)})"))
+    if desk.draw.chance(0.5):
+        return Draft(desk.say(LOOK_COUNT, **shown), (look, f"answer({value_of('count(*)', file, tail)})"))
+    return Draft(desk.say(LOOK_SUM, **shown), (look, f"answer({value_of(f'sum({number.name})', file, tail)})"))
+
+
 def convert_sum(desk: Desk) -> Draft:
     """A total, converted to another unit."""
     file, table = table_file(desk, "count")
@@ -381,5 +408,5 @@ def convert_sum(desk: Desk) -> Draft:
 INTENTS: tuple[Intent, ...] = (
     (8, count_then_save), (6, copy_text), (2, upper), (2, sort_in_place), (3, arranged(SORTED_TO, "sorted(lines)")), (1, arranged(REVERSED_TO, "reversed(lines)")),
     (1, arranged(UNIQUE_TO, "dict.fromkeys(lines)")), (5, lines_to), (4, extract_to), (5, rows_to), (3, sort_rows_to), (5, convert_table), (4, sql_then_save), (3, names_to),
-    (9, json_value), (3, json_set), (6, stamp), (7, days), (6, find_then), (3, move_new), (3, copy_replace), (3, append_count), (6, two_files), (2, convert_sum),
+    (9, json_value), (3, json_set), (6, stamp), (7, days), (6, find_then), (3, move_new), (3, copy_replace), (3, append_count), (6, two_files), (2, convert_sum), (9, look_first),
 )

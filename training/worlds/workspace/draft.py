@@ -7,10 +7,17 @@ import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from ..base import Split
+from ..base import Split, pool
 from . import grammar, words
 from .folder import Draw, File, Folder
+
+
+_COMMON = frozenset(
+    re.findall(r"[a-z]+", " ".join((*words.SENTENCES, *words.BULLETS, *words.HEADINGS)).lower())
+) | frozenset("type write call update number test file line word old new from with yes".split())
+"""Words that read as a part of the sentence unless they are quoted."""
 
 
 class Unsuitable(Exception):
@@ -55,7 +62,7 @@ class Desk:
 
     def say(self, templates: Sequence[str], **slots: str) -> str:
         """The text of a task: a phrasing of the split, its alternatives chosen, dressed and filled."""
-        text = grammar.expand(self.draw.one(templates), self.rng)
+        text = grammar.expand(self.rng.choice(phrasings(tuple(templates), self.split)), self.rng)
         return grammar.fill(grammar.dress(text, self.rng, self.polite, self.curious), slots)
 
     def file(self, *kinds: str, ending: str | None = None, where: Callable[[File], bool] | None = None) -> File:
@@ -107,7 +114,7 @@ class Desk:
 
     def word(self, text: str) -> str:
         """A single word, often bare."""
-        return text if text.isalnum() and self.draw.chance(0.4) else self.value(text)
+        return text if text.isalnum() and text.lower() not in _COMMON and self.draw.chance(0.4) else self.value(text)
 
     def count(self, number: int) -> str:
         """A number in digits, small ones sometimes in words."""
@@ -158,6 +165,16 @@ class Desk:
         if not found:
             raise Unsuitable("no word")
         return self.rng.choice(found)
+
+
+@lru_cache(maxsize=1024)
+def phrasings(templates: tuple[str, ...], split: Split) -> tuple[str, ...]:
+    """The phrasings of a split. The first of a list is the one that everybody uses: it is always practised."""
+    chosen = pool(templates, split)
+    if split == "practice":
+        return tuple(chosen) if templates[0] in chosen else (templates[0], *chosen)
+    rest = tuple(template for template in chosen if template != templates[0])
+    return rest or (min(templates[1:], key=lambda template: repr(template)[::-1]),)
 
 
 def q(value: str) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -169,7 +169,7 @@ def make_folder(draw: Draw) -> Folder:
     if len(depth) > 1 and draw.chance(0.5):
         depth.append(f"{depth[0]}/{draw.one(words.FOLDERS)}")
     plan = ["prose"] * draw.rng.randint(2, 6) + ["list"] * draw.rng.randint(1, 3) + ["log"] * draw.rng.randint(0, 2)
-    plan += ["table"] * draw.rng.randint(2, 5) + ["jsontable"] * draw.rng.randint(0, 2)
+    plan += ["csv"] + ["table"] * draw.rng.randint(1, 4) + ["jsontable"] * draw.rng.randint(0, 2)
     plan += ["config"] * draw.rng.randint(1, 2) + ["prices"] * draw.rng.randint(0, 2)
     shared = _columns(draw) if draw.chance(0.5) else None
     for kind in plan:
@@ -189,6 +189,8 @@ def _add(folder: Folder, file: File) -> None:
 
 
 def _file(draw: Draw, kind: str, where: str) -> File:
+    if kind == "csv":
+        return _table_file(draw, where, "csv", _columns(draw))
     if kind == "table":
         return _table_file(draw, where, "csv" if draw.chance(0.85) else "tsv", _columns(draw))
     if kind == "jsontable":
@@ -220,13 +222,22 @@ def stem(draw: Draw) -> str:
     return draw.pseudo() if at < 0.95 else f"{draw.pseudo()}{joint}{draw.rng.randint(1, 30)}"
 
 
-def _slots(draw: Draw) -> dict[str, str]:
-    topic, topic2, thing, person = draw.one(words.TOPICS), draw.one(words.TOPICS), draw.one(words.THINGS), draw.name()
-    return {
-        "topic": topic, "topic2": topic2, "thing": thing, "Topic": topic.capitalize(), "Thing": thing.capitalize(),
-        "person": person, "person2": draw.name(), "n": str(draw.rng.randint(2, 40)), "hour": str(draw.rng.randint(8, 18)),
-        "date": draw.day().isoformat(), "mail": mail(draw), "url": url(draw),
-    }
+class _Slots(dict[str, str]):
+    """What a sentence may ask for, drawn when it does."""
+
+    def __init__(self, draw: Draw) -> None:
+        super().__init__()
+        self._draw = draw
+
+    def __missing__(self, key: str) -> str:
+        draw = self._draw
+        makers: dict[str, Callable[[], str]] = {
+            "topic": lambda: draw.one(words.TOPICS), "thing": lambda: draw.one(words.THINGS), "person": draw.name,
+            "n": lambda: str(draw.rng.randint(2, 40)), "hour": lambda: str(draw.rng.randint(8, 18)),
+            "date": lambda: draw.day().isoformat(), "mail": lambda: mail(draw), "url": lambda: url(draw),
+        }
+        text = makers[key.lower().rstrip("2")]()
+        return text.capitalize() if key[0].isupper() else text
 
 
 def mail(draw: Draw) -> str:
@@ -244,9 +255,9 @@ _ASCII = str.maketrans("äöüéèç", "aoueec")
 
 
 def _prose(draw: Draw) -> str:
-    lines = [draw.one(words.HEADINGS).format(**_slots(draw))] if draw.chance(0.6) else []
+    lines = [draw.one(words.HEADINGS).format_map(_Slots(draw))] if draw.chance(0.6) else []
     for _ in range(draw.rng.randint(2, 9)):
-        lines.append(draw.one(words.SENTENCES if draw.chance(0.75) else words.BULLETS).format(**_slots(draw)))
+        lines.append(draw.one(words.SENTENCES if draw.chance(0.75) else words.BULLETS).format_map(_Slots(draw)))
         if draw.chance(0.12):
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
@@ -254,7 +265,7 @@ def _prose(draw: Draw) -> str:
 
 def _list(draw: Draw) -> str:
     if draw.chance(0.5):
-        return "".join(draw.one(words.BULLETS).format(**_slots(draw)) + "\n" for _ in range(draw.rng.randint(3, 10)))
+        return "".join(draw.one(words.BULLETS).format_map(_Slots(draw)) + "\n" for _ in range(draw.rng.randint(3, 10)))
     source = draw.rng.choice((words.THINGS, words.TOPICS, words.PEOPLE))
     return "".join(f"{item}\n" for item in draw.some(source, draw.rng.randint(3, 9)))
 

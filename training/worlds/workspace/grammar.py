@@ -33,6 +33,8 @@ _BEFORE_QUESTION = (
     "one question: {}", "so, {}", "I have to know: {}", "hello! {}", "um, {}", "{} Thanks!", "{} Please check.",
     "for my report: {}", "just curious: {}",
 )
+_OURS = ("let's", "help me", "we need", "I would like", "it's time", "try to", "{} for me")
+"""Sentences in which a second "me" sounds wrong."""
 _KEYS = {"a": "s", "e": "r", "i": "o", "o": "p", "t": "y", "n": "m", "r": "t", "s": "d", "l": "k", "u": "i", "h": "g"}
 
 
@@ -75,6 +77,8 @@ def dress(text: str, rng: random.Random, polite: list[str], curious: list[str]) 
 def _wrap(text: str, rng: random.Random, polite: list[str], curious: list[str]) -> str:
     if is_command(text):
         sentence = rng.choice(polite)
+        if sentence.startswith(_OURS) and re.search(r"\bme\b", text):
+            return text
         body = text[0].lower() + text[1:]
         if body.count(". ") and not sentence.endswith("{}"):
             return text
@@ -90,7 +94,7 @@ def _capital(text: str) -> str:
 
 def _typo(text: str, rng: random.Random) -> str:
     """One slip in one longer word outside the slots: two letters swapped, one lost, doubled or hit beside."""
-    spots = [match for match in re.finditer(r"(?<![{\w])[a-z]{5,}(?![}\w])", text)]
+    spots = [match for match in re.finditer(r"(?<![{\w])[a-z]{6,}(?![}\w])", text)]
     if not spots:
         return text
     spot = rng.choice(spots)

@@ -9,7 +9,7 @@ from .draft import Desk, Draft, Intent, Unsuitable, action, ask, pattern, q, sql
 from .folder import File
 
 EACH_COUNT = (
-    "for every {ext} file{here}, how many {what} does it have?", "count the {what} in <each|every> {ext} file{here}", "how many {what} <has|does> each {ext} file{here}<| have>?", "{what} per {ext} file{here}?", "give me the number of {what} <for each|of every> {ext} file{here}", "how many {what} are in each of the {ext} files{here}?", "list the {one} counts of all {ext} files{here}",
+    "for every {ext} file{here}, how many {what} does it have?", "count the {what} in <each|every> {ext} file{here}", "how many {what} does each {ext} file{here} have?", "how many {what} has each {ext} file{here}?", "{what} per {ext} file{here}?", "give me the number of {what} <for each|of every> {ext} file{here}", "how many {what} are in each of the {ext} files{here}?", "list the {one} counts of all {ext} files{here}",
     "tell me for each {ext} file{here} how many {what} it has", "show the {one} count of every {ext} file{here}", "for each {ext} file{here}: number of {what}", "go through the {ext} files{here} and count the {what} of each", "I want the {one} count of each {ext} file{here}", "what is the {one} count of each {ext} file{here}?",
 )
 EACH_COUNT_SAVE = (
@@ -88,7 +88,7 @@ def several(desk: Desk, *allowed: str, least: int = 2, top: bool = False) -> tup
     if top or (at < 0.35 and len(flat) >= least):
         if len(flat) < least:
             raise Unsuitable("too few files at the top")
-        return f"*.{ending}", shown, desk.rng.choice((" at the top level", " directly in this folder (no subfolders)", " in this folder only, not in subfolders")), flat
+        return f"*.{ending}", shown, desk.rng.choice((" at the top level", " directly in this folder (no subfolders)", " in this folder only (not in subfolders)", " at the top level only")), flat
     here = desk.rng.choice(("", "", "", " here", " here", " in this folder", " everywhere", " in all subfolders", " in this folder and below", " in all folders", " in the workspace", " in this directory"))
     return f"**/*.{ending}", shown, here, files
 

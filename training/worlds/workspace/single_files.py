@@ -56,7 +56,7 @@ FIND_WORD = (
     "what files have a name <containing|with> {word}?", "any file names that contain {word}? List them", "find the files with {word} in the title of the file",
 )
 SIZE = (
-    "how big is {file}?", "what is the size of {file}?", "size of {file}", "how many bytes <has|does> {file}<| have>?", "file size of {file}?", "how large is {file}?", "tell me the size of {file} in bytes",
+    "how big is {file}?", "what is the size of {file}?", "size of {file}", "how many bytes does {file} have?", "file size of {file}?", "how large is {file}?", "tell me the size of {file} in bytes",
     "how much space does {file} take?", "{file}: size in bytes?", "get the file size of {file}", "how many bytes are in {file}?", "what's the size in bytes of {file}?", "check how large {file} is",
 )
 KIND = ("is {name} a file or a folder?", "file or folder: {name}?", "tell me whether {name} is a folder or a file", "what is {name}, a file or a directory?", "{name} - is that a file or a folder?")

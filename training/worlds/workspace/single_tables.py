@@ -22,7 +22,7 @@ DESCRIBE = (
     "describe {file}", "what does the table {file} look like? <Columns, types and rows|Describe it>", "describe the table <in |>{file}", "what is the structure of {file}?", "give me an overview of the table {file}, <columns and number of rows|with types>",
     "summarise the structure of {file}", "what columns and types does {file} have, and how many rows?", "schema of {file}?", "show the schema of {file}", "what kind of data is in {file}? <Describe the table|Columns and types, please>",
 )
-TYPE = ("what type <is|has> the column {col} <in|of> {file}<| have>?", "type of <the column |>{col} in {file}?", "which data type does {col} have in {file}?", "tell me the type of {col} in {file}")
+TYPE = ("what type is the column {col} <in|of> {file}?", "what type does the column {col} of {file} have?", "type of <the column |>{col} in {file}?", "which data type does {col} have in {file}?", "tell me the type of {col} in {file}")
 SUM = (
     "what is the <total|sum> of {col} in {file}{where}?", "<sum|add> up <the column |the |>{col} in {file}{where}", "total {col} in {file}{where}?", "sum of <the |>{col} <column |>in {file}{where}", "what's the total {col} in {file}{where}?", "how much is {col} in total in {file}{where}?",
     "calculate the <total|sum> of {col} in {file}{where}", "give me the <total|sum> of {col} from {file}{where}", "add all <values of |the |>{col} in {file}{where}", "in {file}, what is the sum of {col}{where}?", "<get|compute|find|determine> the total {col} in {file}{where}",
@@ -93,8 +93,8 @@ COUNT_DISTINCT = (
     "how many <different|distinct|unique> {cats} <are|are there> in {file}?", "count the <different|distinct|unique> {cats} in {file}", "number of <distinct|different|unique> {cats} in {file}", "how many different values does {cat} have in {file}?", "in {file}, how many unique {cats} <are there|do we have>?",
 )
 LOOKUP = (
-    "what is the {col} of {value} in {file}?", "what {col} does {value} have in {file}?", "{col} of {value} in {file}?", "look up {value} in {file}: what is the {col}?", "find the {col} of {value} in {file}", "in {file}, what's the {col} for {value}?", "tell me the {col} of {value} <from|according to> {file}",
-    "which {col} is listed for {value} in {file}?", "get {value}'s {col} from {file}", "what does {file} give as {col} for {value}?", "I need the {col} for {value} in {file}", "{file}: {col} of {value}",
+    "what is the {col} of {name} {value} in {file}?", "what {col} does the {name} {value} have in {file}?", "{col} of the {name} {value} in {file}?", "look up the {name} {value} in {file}: what is the {col}?", "find the {col} of the {name} {value} in {file}", "in {file}, what's the {col} for {name} {value}?", "tell me the {col} of {name} {value} <from|according to> {file}",
+    "which {col} is listed for the {name} {value} in {file}?", "get the {col} of the {name} {value} from {file}", "what does {file} give as {col} for {name} {value}?", "I need the {col} for {name} = {value} in {file}", "{file}: {col} where {name} is {value}", "what is the {col} in {file} where {name} is {value}?", "the {col} of {name} {value}, from {file}?",
 )
 COLUMN_VALUES = (
     "list <all |the |>{names} in {file}", "what {names} are in {file}?", "give me <all |the |>{names} from {file}", "show <me |>the {col} column of {file}", "all {names} of {file}", "which {names} does {file} list?", "get every {col} from {file}", "values of the column {col} in {file}?", "read the {col} column <of|from> {file}",
@@ -167,12 +167,9 @@ def _is(desk: Desk, column: Column, shown: str, value: str) -> Condition:
         return Condition(f"{column.name} <> {sql_text(value)}", desk.rng.choice((f"have a {shown} other than {text}", f"do not have {shown} {text}")),
                          desk.rng.choice((f"where {shown} is not {text}", f"whose {shown} is not {text}")),
                          desk.rng.choice((f" where {shown} is not {text}", f", leaving out {shown} {text}", f" for every {shown} but {text}")), lambda row: row[column.name] != value)
-    have = desk.rng.choice((f"have {shown} {text}", f"have the {shown} {text}", f"are {text} in {shown}") if column.name != "status" else (f"have status {text}", f"have the status {text}", f"are {text}" if value.islower() else f"have status {text}"))
+    have = desk.rng.choice((f"have {shown} {text}", f"have the {shown} {text}", f"have {text} as {shown}"))
     that = desk.rng.choice((f"where {shown} is {text}", f"with {shown} {text}", f"whose {shown} is {text}", f"with the {shown} {text}", f"with {shown} = {text}", f"that have {shown} {text}"))
     where = desk.rng.choice((f" where {shown} is {text}", f" for {shown} {text}", f" with {shown} {text}", f" where the {shown} is {text}", f", only for {shown} {text}", f" for the {shown} {text}", f", counting only {shown} {text}", f" if {shown} is {text}"))
-    if column.name in ("city", "country"):
-        that = desk.rng.choice((that, f"from {text}"))
-        have = desk.rng.choice((have, f"are from {text}", f"come from {text}"))
     return Condition(f"{column.name} = {sql_text(value)}", have, that, where, lambda row: row[column.name] == value)
 
 
@@ -356,7 +353,7 @@ def lookup(desk: Desk) -> Draft:
     value = str(desk.rng.choice(table.values(name)))
     if column.kind == "date":
         raise Unsuitable("dates come in several forms")
-    return ask(desk.say(LOOKUP, file=desk.path(file.path), col=col(desk, column), value=value),
+    return ask(desk.say(LOOKUP, file=desk.path(file.path), col=col(desk, column), name=name.name, value=value),
                f"answer({value_of(column.name, file, f' WHERE {name.name} = {sql_text(value)}')})")
 
 

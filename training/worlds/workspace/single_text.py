@@ -64,7 +64,7 @@ CONTAINS = (
     "does {file} <contain|mention|include> {word}?", "is {word} <mentioned |>in {file}?", "is there {word} in {file}?", "{word} in {file}, yes or no?",
     "check <whether|if> {file} <contains|mentions|has> {word}", "can {word} be found in {file}?", "does the text {word} <appear|occur> in {file}?",
     "tell me <if|whether> {word} <occurs|is> in {file}", "is {word} somewhere in {file}?", "does {file} say anything about {word}?",
-    "find out if {file} has {word} in it", "<has|does> {file} <got|have> {word} in it?",
+    "find out if {file} has {word} in it", "has {file} got {word} in it?", "does {file} have {word} in it?",
 )
 REPLACE = (
     "replace {old} <by|with> {new} in {file}", "in {file}, replace {old} <with|by> {new}", "change {old} to {new} in {file}", "in {file} change <all |every |>{old} to {new}",

@@ -116,8 +116,10 @@ def timezone(desk: Desk) -> Draft:
 
 
 UNIT_SLIPS: tuple[tuple[str, str, str], ...] = (
-    ("kilometr", "kilometer", "mile"), ("milles", "mile", "km"), ("metre", "meter", "foot"), ("gramms", "gram", "ounce"), ("ounzes", "ounce", "gram"), ("poundz", "pound", "kg"),
-    ("galons", "gallon", "liter"), ("litters", "liter", "gallon"), ("inchs", "inch", "cm"), ("feets", "feet", "m"), ("secounds", "second", "hour"), ("minuts", "minute", "hour"),
+    ("kilometr", "kilometer", "mile"), ("milles", "mile", "km"), ("gramms", "gram", "ounce"), ("ounzes", "ounce", "gram"), ("poundz", "pound", "kg"),
+    ("galons", "gallon", "liter"), ("litters", "liter", "gallon"), ("secounds", "second", "hour"), ("minuts", "minute", "hour"), ("celcius", "celsius", "fahrenheit"),
+    ("farenheit", "fahrenheit", "celsius"), ("kilogramms", "kilogram", "pound"), ("yardes", "yard", "meter"), ("teaspons", "teaspoon", "milliliter"),
+    ("hectars", "hectare", "acre"), ("houres", "hour", "minute"), ("knotes", "knot", "kph"),
 )
 
 
@@ -125,14 +127,24 @@ def column(desk: Desk) -> Draft:
     """A column that is called otherwise: the database names the one that is there."""
     file, table = table_file(desk, "money|count")
     column = pick_column(desk, table, "money", "count")
-    if "_" not in column.name:
-        raise Unsuitable("a plain name")
-    wrong = column.name.split("_")[0] if desk.draw.chance(0.5) else column.name.replace("_", "")
-    if any(wrong == other.name for other in table.columns):
+    name = column.name
+    at = desk.rng.randrange(1, len(name) - 1)
+    slips = (name + "s", name.replace("_", ""), name[:at] + name[at] + name[at:], name[:at] + name[at + 1 :], name[:at] + name[at + 1] + name[at] + name[at + 2 :])
+    wrong = desk.rng.choice([slip for slip in slips if slip != name])
+    if len(name) < 5 or any(wrong == other.name for other in table.columns):
         raise Unsuitable("another column")
     function, templates = desk.rng.choice((("sum", SUM), ("avg", MEAN), ("max", MAX), ("min", MIN)))
     text = desk.say(templates, file=desk.path(file.path), col=wrong, where="")
     return Draft(text, (f"answer({value_of(f'{function}({wrong})', file)})", f"answer({value_of(f'{function}({column.name})', file)})"))
 
 
-INTENTS: tuple[Intent, ...] = ((12, file_name), (4, timezone))
+def unit(desk: Desk) -> Draft:
+    """A unit that is misspelt."""
+    wrong, right, target = desk.draw.one(UNIT_SLIPS)
+    value = amount(desk)
+    text = desk.say(CONVERT, v=value, a=wrong, b=target + ("s" if target.isalpha() and len(target) > 3 else ""))
+    call = f"answer(units.convert(value={value}, source=%s, target={q(target)}))"
+    return Draft(text, (call % q(wrong), call % q(right)))
+
+
+INTENTS: tuple[Intent, ...] = ((12, file_name), (3, timezone), (2, unit), (2, column))

@@ -29,6 +29,7 @@ _SINGLE: tuple[tuple[float, tuple[Intent, ...]], ...] = (
 )
 _OTHER = {"chain": chain.INTENTS, "loop": loop.INTENTS, "condition": condition.INTENTS, "trouble": trouble.INTENTS}
 _TRIES = 200
+_FOLDERS = 20
 _CALLS = re.compile(r"\b(files|text|tables|clock|units)\.(\w+)\(")
 
 
@@ -36,15 +37,22 @@ def workspace_world(
     seed: int, split: Split, *, tasks: int = 8, families: Sequence[str] | None = None, tool_count: int = 64
 ) -> World:
     """A folder with tasks over the built-in servers, all from `seed`; other servers' tools fill up to `tool_count`."""
-    rng = random.Random(f"workspace/{split}/{seed}")
-    draw = Draw(rng, split)
-    folder = make_folder(draw)
     other = _other_world(seed, split, tool_count)
-    tools = (*toolbox_tools(), *(other.tools[: max(0, tool_count - 22)] if other else ()))
-    maker = _Maker(Desk(draw, folder), tools)
-    made = tuple(maker.task(family) for family in _families(rng, tasks, families))
-    files = folder.texts()
-    return World(seed, split, tools, made, functools.partial(_open, files, other), files)
+    own = toolbox_tools()
+    tools = (*own, *(other.tools[: max(0, tool_count - len(own))] if other else ()))
+    index = ToolIndex(tools)
+    for attempt in range(_FOLDERS):
+        rng = random.Random(f"workspace/{split}/{seed}/{attempt}")
+        draw = Draw(rng, split)
+        folder = make_folder(draw)
+        maker = _Maker(Desk(draw, folder), index, own)
+        try:
+            made = tuple(maker.task(family) for family in _families(rng, tasks, families))
+        except Unsuitable:
+            continue
+        files = folder.texts()
+        return World(seed, split, tools, made, functools.partial(_open, files, other), files)
+    raise RuntimeError(f"no folder of seed {seed} suits the families {families}")
 
 
 def _families(rng: random.Random, tasks: int, families: Sequence[str] | None) -> list[str]:
@@ -67,9 +75,11 @@ def _other_world(seed: int, split: Split, tool_count: int) -> World | None:
 class _Maker:
     """Makes tasks of a family until one suits the folder."""
 
-    def __init__(self, desk: Desk, tools: Sequence[Tool]) -> None:
-        self.desk, self.index = desk, ToolIndex(tools)
-        self.foreign = frozenset(word for tool in tools[22:] for word in words(f"{tool.server} {tool.name} {tool.description}"))
+    def __init__(self, desk: Desk, index: ToolIndex, own: Sequence[Tool]) -> None:
+        self.desk, self.index = desk, index
+        self.foreign = frozenset(
+            word for tool in index.tools[len(own) :] for word in words(f"{tool.server} {tool.name} {tool.description}")
+        )
         self.texts: set[str] = set()
 
     def task(self, family: str) -> Task:
@@ -85,7 +95,7 @@ class _Maker:
             if draft.text not in self.texts:
                 self.texts.add(draft.text)
                 return Task(family, draft.text, draft.programs, needed, draft.hidden, draft.answer_matters, draft.ordered, _criteria(draft, needed))
-        raise RuntimeError(f"no task of the family {family} suits this folder")
+        raise Unsuitable(f"no task of the family {family}")
 
     def _draft(self, family: str) -> Draft:
         if family == "beyond":
