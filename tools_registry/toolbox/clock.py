@@ -47,7 +47,7 @@ class Clock:
             raise ToolboxError(f"out of range: {time}") from None
 
     def add(self, time: str, days: int = 0, hours: int = 0, minutes: int = 0) -> str:
-        """Add days, hours or minutes to a time."""
+        """Add days, hours or minutes to a date or time."""
         moment = parse(time)
         try:
             value = moment.value + timedelta(days=days, hours=hours, minutes=minutes)
@@ -58,7 +58,7 @@ class Clock:
         return moment.like(value)
 
     def difference(self, start: str, end: str, unit: Literal["days", "hours", "minutes", "seconds"] = "days") -> float:
-        """Get the time from start to end, in a unit."""
+        """Get days, hours or minutes between two times."""
         return round(difference(parse(start), parse(end)).total_seconds() / _SECONDS[unit], 10)
 
     def _current(self) -> datetime:

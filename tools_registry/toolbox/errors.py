@@ -1,18 +1,20 @@
 """What the toolbox says when a call cannot be done.
 
-ToolboxError            a message that a small model can repair its program from, and a kind
-                        (not_found, invalid, denied, exists, timeout, failed)
+    RegistryError
+    └── ToolboxError            a message that a small model can repair its program from, and a kind
+                                (not_found, invalid, denied, exists, timeout, failed)
 """
 
 from __future__ import annotations
 
+from ..errors import RegistryError
 
-class ToolboxError(Exception):
+
+class ToolboxError(RegistryError):
     """A tool of the toolbox could not do what it was asked; `str()` of it is `<message> [<kind>]`."""
 
     def __init__(self, message: str, kind: str = "invalid") -> None:
-        super().__init__(message, kind)
-        self.message = message
+        super().__init__(message)
         self.kind = kind
 
     def __str__(self) -> str:

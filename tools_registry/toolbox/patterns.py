@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 _RESULT_LIMIT_CHARS = 4 * 1024 * 1024
 
@@ -40,7 +41,9 @@ def extract(text: str, pattern: str) -> list[str]:
 
 def _compiled(pattern: str, flags: int) -> re.Pattern[str]:
     try:
-        return re.compile(pattern, flags)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what may mean something else in a later Python
+            return re.compile(pattern, flags)
     except (re.error, OverflowError, RecursionError) as problem:
         raise ValueError(f"not a valid regex: {pattern[:80]!r} ({problem})") from None
 

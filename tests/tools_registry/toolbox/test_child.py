@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from atlas.tools_registry.toolbox import ToolboxError, child
+from atlas.tools_registry.toolbox import ToolboxError, child, jobs
 
 
 def gone(pid: int, seconds: float = 10.0) -> bool:
@@ -63,8 +63,9 @@ def test_a_child_that_dies_mid_call_is_an_error_and_the_next_call_works(tools, f
     search(tools)
 
 
-def test_a_call_cut_off_by_the_end_of_another_user_is_made_again(tools, workspace):
-    (workspace / "a.txt").write_text(8 * ("a" * 19 + "!\n") + "milk\n")
+def test_a_call_cut_off_by_the_end_of_another_user_is_made_again(tools, workspace, monkeypatch):
+    monkeypatch.setattr(jobs, "_PATTERN_SECONDS", 30.0)
+    (workspace / "a.txt").write_text(8 * ("a" * 17 + "!\n") + "milk\n")
     search(tools)
     timer = threading.Timer(0.05, child.close_children)
     timer.start()

@@ -72,6 +72,11 @@ def test_a_broken_pattern_is_named(fails, pattern):
         assert error.kind == "invalid" and error.message.startswith("not a valid regex"), error
 
 
+def test_a_pattern_that_a_later_python_may_read_otherwise_is_no_warning(workspace):
+    tools = toolbox_functions(workspace, isolated=False)
+    assert tools["text.search"]("notes.md", "[[#]") == [{"line": 1, "text": "# Notes"}]
+
+
 def test_a_catastrophic_pattern_is_ended_in_time_and_the_next_call_works(tools, fails, workspace, monkeypatch):
     assert jobs._PATTERN_SECONDS == 2.0
     monkeypatch.setattr(jobs, "_PATTERN_SECONDS", 0.5)
