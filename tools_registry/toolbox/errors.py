@@ -1,8 +1,8 @@
 """What the toolbox says when a call cannot be done.
 
-    RegistryError
-    └── ToolboxError            a message that a small model can repair its program from, and a kind
-                                (not_found, invalid, denied, exists, timeout, failed)
+RegistryError
+└── ToolboxError            a message that a small model can repair its program from, and a kind
+                            (not_found, invalid, denied, exists, timeout, failed)
 """
 
 from __future__ import annotations
