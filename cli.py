@@ -6,7 +6,6 @@ solved, 2 wrong usage or configuration, 3 a tool server or model could not be re
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -60,9 +59,6 @@ def invoke(arguments: Sequence[str]) -> int:
     kept = [word for place, word in enumerate(arguments) if word != "--debug" or place >= len(options)]
     try:
         result = app(kept, prog_name="atlas", standalone_mode=False)
-    except BrokenPipeError:  # the reader of our stdout has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (Exception, KeyboardInterrupt) as error:
         return report_failure(error, as_json=as_json, debug=debug)
     return result if isinstance(result, int) else 0

@@ -1,0 +1,197 @@
+"""`atlas run` and `atlas exec` from the outside: what is printed where, and what they end with."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atlas.cli import invoke
+
+RUN_KEYS = ["episode", "status", "answer", "turns", "programs", "tool_calls", "servers_started", "context", "seconds"]
+RUN_KEYS += ["model", "adapter"]
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    (folder / "notes.md").write_text("one two three\nfour\n", encoding="utf-8")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def script(workspace: Path, *replies: str) -> str:
+    """A model whose replies are these."""
+    path = workspace.parent / "replies.json"
+    path.write_text(json.dumps(replies), encoding="utf-8")
+    return f"scripted:{path}"
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    code = invoke([*arguments, "--json"])
+    out, err = capsys.readouterr()
+    assert out.count("\n") == 1 and "Traceback" not in err
+    return code, json.loads(out)
+
+
+def test_a_run_prints_its_answer_and_nothing_else_on_stdout(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    model = script(workspace, 'print("looking")\nx = text.count(path="notes.md")', "answer(x)")
+    assert invoke(["run", "How many words are in notes.md?", "--model", model]) == 0
+    out, err = capsys.readouterr()
+    assert out == "4\n"
+    assert "text.count" in err and "looking" in err and "answered" in err
+
+
+def test_quiet_means_quiet(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    assert invoke(["run", "task", "--quiet", "--model", script(workspace, "answer([1, 2])")]) == 0
+    assert capsys.readouterr() == ("[1, 2]\n", "")
+
+
+def test_json_has_the_promised_shape(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    model = script(workspace, 'answer(text.count(path="notes.md"))')
+    code, result = run_json(capsys, "run", "How many words are in notes.md?", "--model", model, "--seed", "3")
+    assert code == 0
+    assert list(result) == RUN_KEYS
+    assert list(result["context"]) == ["peak", "total_prompt", "generated", "budget"]
+    assert (result["status"], result["answer"], result["turns"], result["tool_calls"]) == ("answered", 4, 1, 1)
+    assert result["servers_started"] == [] and 0 < result["context"]["peak"] <= result["context"]["budget"]
+
+
+def test_giving_up_is_exit_code_1(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    code, result = run_json(capsys, "run", "task", "--model", script(workspace, 'answer("Cannot: no tool does this.")'))
+    assert (code, result["status"]) == (1, "gave_up")
+
+
+def test_a_failed_check_is_exit_code_1(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    model = script(workspace, "answer(1)")
+    assert run_json(capsys, "run", "task", "--model", model, "--check", "test -f made.txt")[0] == 1
+    assert run_json(capsys, "run", "task", "--model", model, "--check", "test -f notes.md")[0] == 0
+
+
+def test_without_a_terminal_nothing_is_changed(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    program = 'try:\n    files.delete(path="notes.md")\nexcept ToolError as e:\n    answer(e.kind)'
+    code, result = run_json(capsys, "run", "task", "--model", script(workspace, program))
+    assert (code, result["answer"]) == (0, "denied") and (workspace / "notes.md").exists()
+
+
+def test_no_log_keeps_no_episode(workspace: Path, capsys: pytest.CaptureFixture[str], atlas_home: str):
+    run_json(capsys, "run", "task", "--no-log", "--model", script(workspace, "answer(1)"))
+    assert not (Path(atlas_home) / "episodes.db").exists()
+
+
+def test_episodes_can_be_looked_at_rated_moved_and_removed(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    _, result = run_json(capsys, "run", "task", "--model", script(workspace, 'answer(files.read(path="notes.md"))'))
+    assert invoke(["episodes", "list"]) == 0 and result["episode"] in capsys.readouterr().out
+    assert run_json(capsys, "episodes", "rate", "latest", "failed")[1]["reward"] == 0.0
+    assert invoke(["episodes", "show", result["episode"][:8]]) == 0
+    assert "files.read" in capsys.readouterr().out
+    assert run_json(capsys, "episodes", "export", "--out", "e.jsonl")[1]["exported"] == 1
+    assert Path("e.jsonl").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("ATLAS_HOME", str(workspace.parent / "other"))
+    assert run_json(capsys, "episodes", "import", "e.jsonl")[1]["imported"] == 1
+    assert run_json(capsys, "episodes", "rm", result["episode"])[1] == {"removed": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"), [(b"not a model", "BadModelFile"), (b"GGUF\x03\x00", "BadModelFile"), (None, "ModelNotFound")]
+)
+def test_a_model_that_is_none_is_named(
+    content: bytes | None, kind: str, workspace: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = workspace / "broken.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    code, result = run_json(capsys, "run", "task", "--model", str(path))
+    assert code == 2
+    assert result["error"]["type"] == kind and "broken.gguf" in result["error"]["where"] and result["error"]["mend"]
+
+
+def test_an_endpoint_that_is_down_is_exit_code_3(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    code, result = run_json(capsys, "run", "task", "--model", "http://127.0.0.1:9/v1#none")
+    assert code == 3 and "127.0.0.1:9" in result["error"]["where"]
+
+
+def test_a_server_that_does_not_start_is_told_and_the_run_goes_on(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    Path("servers.json").write_text('{"mcpServers": {"ghost": {"command": "no-such-program-here"}}}', encoding="utf-8")
+    model = script(workspace, "answer(1)")
+    assert run_json(capsys, "run", "task", "--mcp", "servers.json", "--model", model)[0] == 0
+    assert invoke(["tools", "refresh", "--mcp", "servers.json"]) == 3
+    assert "ghost" in capsys.readouterr().err
+
+
+def test_exec_has_the_promised_shape(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    Path("p.py").write_text('print("hello")\nanswer(text.count(path="notes.md"))\n', encoding="utf-8")
+    code, result = run_json(capsys, "exec", "p.py")
+    assert code == 0
+    assert list(result) == ["status", "value", "output", "error", "calls", "seconds", "peak_rss_mb"]
+    assert (result["status"], result["value"], result["output"], result["error"]) == ("ok", 4, "hello\n", None)
+    (call,) = result["calls"]
+    assert list(call) == ["tool", "arguments", "ok", "seconds"]
+    assert (call["tool"], call["arguments"], call["ok"]) == ("text.count", {"path": "notes.md"}, True)
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "kind"),
+    [
+        ("x = 1\n1 / 0", "error", "ZeroDivisionError"),
+        ("import os", "refused", None),
+        ("def (", "refused", None),
+        ("while True: pass", "limit", "wall_seconds"),
+        ('for i in range(9):\n    text.count(path="notes.md")', "limit", "max_calls"),
+    ],
+)
+def test_exec_ends_with_0_whatever_the_program_did(
+    program: str, status: str, kind: str | None, capsys: pytest.CaptureFixture[str]
+):
+    Path("p.py").write_text(program, encoding="utf-8")
+    code, result = run_json(capsys, "exec", "p.py", "--timeout", "2", "--max-calls", "3")
+    assert (code, result["status"]) == (0, status)
+    assert result["error"] and (kind is None or result["error"]["type"] == kind)
+
+
+def test_exec_without_the_toolbox_knows_no_tool(capsys: pytest.CaptureFixture[str]):
+    Path("p.py").write_text("files.list()", encoding="utf-8")
+    assert run_json(capsys, "exec", "p.py", "--no-toolbox")[1]["status"] in ("error", "refused")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, workspace: Path):
+    model = script(workspace, 'files.write(path="begun.txt", content="")\nwhile True:\n    pass')
+    command = [sys.executable, "-m", "atlas.cli", "run", "task", "--approve", "auto", "--json", "--model", model]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (workspace / "begun.txt").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        if process.poll() is None:
+            process.kill()
+    assert process.returncode == 130, err
+    result = json.loads(out)
+    assert result["status"] == "interrupted" and result["tool_calls"] == 1 and "Traceback" not in err
+    with pytest.raises(ProcessLookupError):  # nobody is left in its process group
+        os.killpg(process.pid, 0)
+
+
+def test_stdin_is_a_program_and_a_closed_pipe_is_no_traceback(workspace: Path):
+    command = [sys.executable, "-m", "atlas.cli", "exec", "-", "--json"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write("answer(6 * 7)")
+    process.stdin.close()
+    process.stdout.close()  # the reader goes away
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 1 and "Traceback" not in err and "BrokenPipe" not in err
