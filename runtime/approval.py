@@ -113,23 +113,24 @@ def has_terminal() -> bool:
 
 async def ask_at_terminal(request: ApprovalRequest) -> Answer:
     """Show server, tool and exact arguments on standard error and read one line."""
-    _show(question(request))
+    show_text(question(request))
     while True:
-        _show("allow? [y]es, [n]o, [a]lways in this run: ")
+        show_text("allow? [y]es, [n]o, [a]lways in this run: ")
         line = await read_line()
         word = (line or "n").strip().lower()
         if word in ("y", "yes"):
             return True
         if word in ("a", "always"):
             return "always"
-        if word in ("n", "no", "") :
+        if word in ("n", "no", ""):
             return False
 
 
 def question(request: ApprovalRequest) -> str:
     """What the person sees; control characters of untrusted text are shown as escapes."""
     lines = [f"{visible(request.tool)} of server {visible(request.server)!r} wants to run with"]
-    lines += [f"  {visible(name)} = {visible(repr(value))}" for name, value in request.arguments.items()] or ["  no arguments"]
+    shown = [f"  {visible(name)} = {visible(repr(value))}" for name, value in request.arguments.items()]
+    lines += shown or ["  no arguments"]
     return "\n".join(lines) + "\n"
 
 
@@ -138,7 +139,8 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def _show(text: str) -> None:
+def show_text(text: str) -> None:
+    """Write to the terminal at once."""
     sys.stderr.write(text)
     sys.stderr.flush()
 

@@ -6,6 +6,7 @@ before the program sees it. A call with a recorded return is answered from the j
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
@@ -186,14 +187,15 @@ class Gate:
         return tool
 
     async def _approved(self, tool: Tool, arguments: dict[str, Any], recorded: CallRow | None) -> Decision:
-        if recorded is not None and recorded.decision == "allowed":
-            if recorded.schema_hash == schema_hash(tool.input_schema):
-                return Decision(True, "journal")
+        if recorded is not None and (recorded.decision, recorded.schema_hash) == ("allowed", schema_hash(tool.input_schema)):
+            return Decision(True, "journal")
         decision = self.approval.rule(tool)
         if decision is None:
             self.emit(ApprovalAsked(
                 self.journal.episode, self.turn, tool.full_name, tool.server_name or tool.server, arguments
             ))  # fmt: skip
+            for _ in range(3):  # whoever shows events shows the program before the question
+                await asyncio.sleep(0)
             with self.paused():
                 decision = await self.approval.ask(tool, arguments)
             self.emit(ApprovalGiven(self.journal.episode, self.turn, tool.full_name, decision.allowed, decision.by))
@@ -258,7 +260,7 @@ class Gate:
             raise UnknownFate(
                 f"the run died while {shown} was in flight: it may or may not have been done",
                 where=f"episode {call.episode}, call {call.number}",
-                mend="look at what it did, then resume with --in-flight repeat (send it again) or report (the program gets an error)",
+                mend="look at what it did, then resume with --in-flight repeat (sends it again) or report (an error in the program)",
             )
         message = f"{shown} was sent before an interruption, and whether it was done is unknown"
         self.journal.call_failed(place.number, "unknown_fate", message)

@@ -10,7 +10,7 @@ from .extract import Extracted, extract_program
 SYSTEM = """\
 You complete tasks by calling tools, one call a reply. Your whole reply is one JSON object, without explanation:
 {"name": "server.tool", "arguments": {"parameter": "value"}}
-The result comes back in the next message. {"name": "search_tools", "arguments": {"query": "what you need"}} finds more tools.
+The result comes back in the next message. More tools: {"name": "search_tools", "arguments": {"query": "what you need"}}
 When the task is done: {"name": "answer", "arguments": {"value": ...}} with just the value. If no tool can do the task,
 the value is "Cannot: no tool does this."
 """

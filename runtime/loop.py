@@ -102,7 +102,7 @@ class Run:
         try:
             status, answer = await self._run()
         except BudgetError as problem:
-            return self._finish("budget", None, problem.message)
+            return self._finish("budget", None, f"{problem.message}; {problem.mend}")
         except (asyncio.CancelledError, KeyboardInterrupt):
             self._close("interrupted", "interrupted")
             raise
@@ -134,6 +134,7 @@ class Run:
 
     async def _propose(self, turn: int) -> tuple[str | None, bool]:
         """Ask the policy; the program in its reply, and whether the reply was cut off."""
+        await asyncio.sleep(0)  # whoever follows the events is heard between two turns, however fast they are
         prompt = self.prompting.prompt()
         if prompt.tokens > self.prompting.budget:
             raise BudgetError(

@@ -74,7 +74,8 @@ class Prompting:
         tokens = self.conversation.size()
         start = self._fresh or ids is None or self._logged is None or ids[: len(self._logged)] != self._logged
         new = ids if ids is None or start else ids[len(self._logged or []) :]
-        return Prompt(self._role, self._text, new, self._fresh or (start and ids is not None), tokens, tuple(self.view.shown))
+        row_start = self._fresh or (start and ids is not None)
+        return Prompt(self._role, self._text, new, row_start, tokens, tuple(self.view.shown))
 
     def replied(self, proposal: Proposal) -> None:
         """Add the policy's reply."""

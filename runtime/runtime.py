@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .approval import Approval, Approve
 from .check import run_check
+from .episodes.codec import clean
 from .episodes.episode import Episode
 from .episodes.forking import copy_prefix
 from .episodes.journal import Journal
@@ -159,16 +160,25 @@ class Runtime:
         """Run a task to its end. `split` marks the episode (`heldout` ones are never used for training)."""
         if not task.strip():
             raise UsageError("the task is empty", where="task", mend="say what is to be done")
+        task = clean(task)
         policy = await self.policy()
         journal = Journal.begin(
-            self.store, task, policy.identity, self._settings(policy), counting=policy.counting, atlas=_version(), split=split
-        )
+            self.store, task, policy.identity, self._settings(policy), counting=policy.counting, atlas=_version(),
+            split=split,
+        )  # fmt: skip
         return await self._watched(self._episode(task, policy, self.options, journal, on_event or _ignore))
 
-    async def stream(self, task: str, *, split: str | None = None) -> AsyncIterator[Event]:
-        """Run a task and yield what happens as it happens; leaving the loop early interrupts the run."""
+    async def stream(
+        self, task: str | None = None, *, resume: str | None = None, in_flight: InFlight = "ask", split: str | None = None
+    ) -> AsyncIterator[Event]:
+        """Run a task, or go on with an episode, and yield what happens; leaving the loop early interrupts the run."""
+        if (task is None) == (resume is None):
+            raise UsageError("stream takes a task or resume=", where="Runtime.stream", mend="give one of them")
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        work = asyncio.create_task(self.run(task, on_event=events.put_nowait, split=split))
+        if task is not None:
+            work = asyncio.create_task(self.run(task, on_event=events.put_nowait, split=split))
+        else:
+            work = asyncio.create_task(self.resume(resume or "latest", in_flight=in_flight, on_event=events.put_nowait))
         work.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
@@ -192,12 +202,13 @@ class Runtime:
                 return await sandbox.arun(program, tools=tools, call=gate, now=lambda: gate.clock(self._time))
 
     async def resume(
-        self, episode: str = "latest", *, in_flight: InFlight = "stop", on_event: Emit | None = None
+        self, episode: str = "latest", *, in_flight: InFlight = "ask", on_event: Emit | None = None
     ) -> Episode:
         """Go on with an episode whose run was interrupted: no call with a recorded return is sent again.
 
         `in_flight` decides about a call that was in flight when the run died and is not known to be repeatable: `repeat`
-        it, `report` it to the program (`ToolError` of kind `unknown_fate`), `stop` with `UnknownFate`, or a function.
+        it, `report` it to the program (`ToolError` of kind `unknown_fate`), `stop` with `UnknownFate`, `ask` at the
+        terminal (and stop where there is none), or a function that returns one of the first three.
         """
         record = self.store.get(episode)
         self._check_resumable(record)
@@ -246,7 +257,7 @@ class Runtime:
 
     async def _go_on(
         self, record: Record, policy: Policy, journal: Journal, on_event: Emit | None, *,
-        in_flight: InFlight = "stop", resend: bool = False, seed: int | None = None,
+        in_flight: InFlight = "ask", resend: bool = False, seed: int | None = None,
     ) -> Episode:  # fmt: skip
         options = _options_of(record, self.options)
         if seed is not None:
@@ -258,7 +269,7 @@ class Runtime:
 
     async def _episode(
         self, task: str, policy: Policy, options: RunOptions, journal: Journal, emit: Emit, *,
-        record: Record | None = None, in_flight: InFlight = "stop", resend: bool = False,
+        record: Record | None = None, in_flight: InFlight = "ask", resend: bool = False,
     ) -> Episode:  # fmt: skip
         from ..sandbox import Sandbox
 

@@ -29,7 +29,7 @@ LOADING_TEXTS: dict[Loading, str] = {
     "search": "",
     "eager": "All tools are listed.",
     "servers": 'No tool is shown at first: load_tools("server") shows all tools of a server.',
-    "tools": 'No tool is shown at first: load_tools("server") names the tools of a server, load_tools("server.tool") shows one.',
+    "tools": 'No tool is shown at first: load_tools("server") names its tools, load_tools("server.tool") shows one.',
 }
 """What the system text says besides, for the variants that nano is not trained on."""
 

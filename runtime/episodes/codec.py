@@ -6,7 +6,16 @@ import json
 import sys
 from array import array
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
+
+
+@overload
+def clean(text: str) -> str: ...
+@overload
+def clean(text: None) -> None: ...
+def clean(text: str | None) -> str | None:
+    """Text that SQLite can hold: lone surrogates (from file names) become escapes."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def to_text(value: Any) -> str:

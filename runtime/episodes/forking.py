@@ -19,7 +19,9 @@ _TURN_BEGUN = (
     "created_at role prompt_text row_start prompt_ids prompt_tokens in_view reply_text reply_ids logprobs "
     "logprobs_at_temperature sampler constrained finish generated_tokens propose_seconds program reply_kind thinking"
 ).split()
-_TURN_ENDED = "status error output value answered program_seconds peak_rss_mb variables result_text loaded finished_at".split()
+_TURN_ENDED = (
+    "status error output value answered program_seconds peak_rss_mb variables result_text loaded finished_at"
+).split()
 _CALL = (
     "number turn position tool arguments schema_hash repeatable decision decided_by sent_at attempts returned_at completed "
     "ok value error_kind error_message"

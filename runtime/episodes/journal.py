@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .codec import pack_floats, pack_ids, to_text
+from .codec import clean, pack_floats, pack_ids, to_text
 from .episode import ContextUse
 from .ids import new_id
 from .owner import this_process
@@ -85,7 +85,9 @@ class Journal:
             ).fetchone()
         return cls(store, episode, calls=row[0], completed=row[1])
 
-    def turn(self, number: int, prompt: Prompt, proposal: Proposal, program: str | None, kind: str, thinking: str | None) -> None:
+    def turn(
+        self, number: int, prompt: Prompt, proposal: Proposal, program: str | None, kind: str, thinking: str | None
+    ) -> None:
         """The policy has replied."""
         self._write(
             "INSERT INTO turns (episode, turn, created_at, role, prompt_text, row_start, prompt_ids, prompt_tokens, in_view,"
@@ -190,8 +192,3 @@ class Journal:
             )
             connection.execute(statement, values)
         self._times.clear()
-
-
-def clean(text: str | None) -> str | None:
-    """Text that SQLite can hold: lone surrogates (from file names) become escapes."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")

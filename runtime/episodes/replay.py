@@ -31,7 +31,8 @@ class Replay:
         call = self._turns.get(turn, {}).get(position)
         if call is not None and (call.tool != tool or call.arguments != arguments):
             raise ReplayMismatch(
-                f"the program now calls {call_text(tool, arguments)}, the journal has {call_text(call.tool, call.arguments)}",
+                f"the program now calls {call_text(tool, arguments)}, and the journal has "
+                f"{call_text(call.tool, call.arguments)}",
                 where=f"episode {self._episode}, turn {turn}, call {call.number}",
                 mend="the model, the tools or the data are not those of the interrupted run; start the task anew",
             )
