@@ -17,11 +17,10 @@ from .composed_single import (
     done,
     field_value_for,
     join_words,
-    literal,
     of_parent,
     source,
 )
-from .composed_speech import Condition, a_noun
+from .composed_speech import Condition, a_noun, literal
 from .composed_tools import Spec
 
 EACH = ("for each of {s}, {a}", "for every one of {s}: {a}", "go through {s} and {a}", "take {s} and for each one {a}",
@@ -370,7 +369,7 @@ def children_dict(ground: Ground) -> Draft | None:
     code = call(spec, ref=f'row["{parent.id.name}"]')
     code = code if spec.op == "ref_count" else f"len({code})"
     if rng.random() < 0.5:
-        templates = ("how many {n} do {s} have in total?", "!count the {n} of {s} in total", "total number of {n} of {s}?", "!add up how many {n} {s} have", "taken together, how many {n} do {s} have?")
+        templates: tuple[str, ...] = ("how many {n} do {s} have in total?", "!count the {n} of {s} in total", "total number of {n} of {s}?", "!add up how many {n} {s} have", "taken together, how many {n} do {s} have?")
         text = speaker.pick(templates).format(n=speaker.nouns(entity), s=speaker.set(parent, test))
         text = speaker.polite(text[1:]) if text.startswith("!") else text
         return Draft(text, [f"total = 0\n{_each(way, f'total += {code}')}\nanswer(total)"], [*way.specs, spec])
@@ -552,8 +551,8 @@ def more_than(ground: Ground) -> Draft | None:
     test = condition(ground, entity, roles=(spec.field.role,)) if spec.field and ("value" in spec.args or rng.random() < 0.6) else None
     if (spec.field and test and test.field != spec.field) or ("value" in spec.args and test is None):
         return None
-    limit = number(rng, 1, 9, ground.split)
     more = rng.random() < 0.6
+    limit = number(rng, 1 if more else 2, 9, ground.split)
     templates = ("are there {w} {k} {s}?", "do we have {w} {k} {s}?", "is the number of {s} {w} {k}?", "!check if there are {w} {k} {s}", "{w} {k} {s}, yes or no?",
                  "!tell me whether we have {w} {k} {s}")
     text = speaker.pick(templates).format(w="more than" if more else "fewer than", k=speaker.value(limit), s=speaker.set(entity, test, False))
@@ -572,7 +571,7 @@ def count_if(ground: Ground) -> Draft | None:
     test = condition(ground, entity, roles=(spec.field.role,)) if spec.field else None
     if spec.field and (test is None or test.field != spec.field):
         return None
-    limit, more, row = number(rng, 1, 6, ground.split), rng.random() < 0.6, ground.row(other)
+    limit, more, row = number(rng, 2, 11, ground.split), rng.random() < 0.6, ground.row(other)
     templates = ("if there are {w} {k} {s}, {a}", "{a} if there are {w} {k} {s}", "{a}, but only if we have {w} {k} {s}", "if we have {w} {k} {s}, {a}",
                  "when the number of {s} is {w} {k}, {a}", "count the {s}; if there are {w} {k}, {a}")
     text = speaker.pick(templates).format(w="more than" if more else "fewer than", k=speaker.value(limit), s=speaker.set(entity, test, False),

@@ -67,6 +67,7 @@ def compute_tools(rng: random.Random, split: Split, server: str, pseudo: bool) -
 
     factor = rng.randint(2, 9)
     made: list[Spec] = []
+    parts: dict[str, dict[str, Any]]
     for kind in rng.sample(("option", "unit", "plain"), rng.choice((1, 2))):
         if kind == "option":
             name, value, option, description, asks, with_option = rng.choice(cached_pool(_OPTION, split))

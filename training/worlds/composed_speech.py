@@ -173,7 +173,7 @@ DO: dict[str, tuple[str, ...]] = {
     "increment": (
         "increase the {field} of {t} by {value}", "raise the {field} of {t} by {value}", "add {value} to the {field} of {t}",
         "bump the {field} of {t} by {value}", "put {value} more on the {field} of {t}", "give {t} {value} more {field}",
-        "raise {field} by {value} for {t}", "lift the {field} of {t} by {value}", "add {value} {field} to {t}",
+        "raise {field} by {value} for {t}", "lift the {field} of {t} by {value}", "push the {field} of {t} up by {value}",
     ),
     "update": (
         "update {t}: {changes}", "change {t}: {changes}", "set {changes} on {t}", "set {changes} for {t}", "edit {t}, {changes}",
@@ -232,7 +232,7 @@ ONE_ID = (
     "the {noun} with the {idname} {id}", "{noun} {idname} {id}", "the {noun} whose {idname} is {id}", "{noun} ({id})",
 )
 ONE_LABEL = (
-    "{noun} {label}", "{noun} {label}", "the {noun} {label}", "the {noun} named {label}", "the {noun} called {label}", "{label} (a {noun})",
+    "{noun} {label}", "{noun} {label}", "the {noun} {label}", "the {noun} named {label}", "the {noun} called {label}", "{label} ({a})",
     "our {noun} {label}", "the {noun} with the {labelname} {label}", "the {noun} that is called {label}", "{noun} \"{label}\"",
 )
 POLITE = (
@@ -333,7 +333,8 @@ class Speaker:
         text = self.pick(ONE_LABEL)
         if " " in name and '"' not in text and self.rng.random() < 0.2:
             name = f'"{name}"'
-        return text.format(noun=self.noun(entity), label=name, labelname=entity.label.phrase)
+        noun = self.noun(entity)
+        return text.format(noun=noun, a=a_noun(noun), label=name, labelname=entity.label.phrase)
 
     def set(self, entity: Entity, condition: Condition | None, all_word: bool = True) -> str:
         """Several records."""

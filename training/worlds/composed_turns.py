@@ -9,8 +9,8 @@ from ...tools_registry.search import ToolIndex
 from .base import CANNOT
 from .composed_chains import conditional, loop, pipe
 from .composed_schema import Entity, number
-from .composed_single import QUERY_VERBS, Draft, Ground, action, call, creation, done, id_word, literal, single
-from .composed_speech import a_noun
+from .composed_single import QUERY_VERBS, Draft, Ground, action, call, creation, done, id_word, single
+from .composed_speech import a_noun, literal
 from .composed_tools import Spec, words_of
 from .composed_words import word
 
@@ -154,7 +154,7 @@ def misnamed_list(ground: Ground) -> Draft | None:
     target = ground.row(other)
     joint = ground.speaker.pick((" and ", ", then ", ". Then ", "; also ", ", and then ", "; after that "))
     text = first.phrase(ground.speaker.by_id(other, target)) + joint + second.phrase(ground.speaker.by_label(entity, row, wrong))
-    programs = []
+    programs: list[str] = []
     for name in (wrong, row[entity.label.name]):
         code = call(spec, label=literal(name))
         body = f"value = {code}\n{second.code('value')}" if spec.op == "lookup_id" else f"row = {code}\n" + second.code(f'row["{entity.id.name}"]')
