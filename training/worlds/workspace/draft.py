@@ -13,7 +13,6 @@ from ..base import Split, pool
 from . import grammar, words
 from .folder import Draw, File, Folder
 
-
 _COMMON = frozenset(
     re.findall(r"[a-z]+", " ".join((*words.SENTENCES, *words.BULLETS, *words.HEADINGS)).lower())
 ) | frozenset("type write call update number test file line word old new from with yes".split())
@@ -67,8 +66,13 @@ class Desk:
 
     def file(self, *kinds: str, ending: str | None = None, where: Callable[[File], bool] | None = None) -> File:
         """A random file of some kinds. Raises `Unsuitable` when there is none."""
-        files = [file for file in self.folder.files if (not kinds or file.kind in kinds)
-                 and (ending is None or file.ending == ending) and (where is None or where(file))]
+        files = [
+            file
+            for file in self.folder.files
+            if (not kinds or file.kind in kinds)
+            and (ending is None or file.ending == ending)
+            and (where is None or where(file))
+        ]
         if not files:
             raise Unsuitable("no such file")
         return self.rng.choice(files)
@@ -83,9 +87,15 @@ class Desk:
         folder, _, name = path.rpartition("/")
         if folder and at < 0.3:
             shown = self.mark(name)
-            return self.rng.choice((f"{shown} in {folder}", f"{shown} in the {folder} {self.folder_word()}",
-                                    f"{shown} in {folder}/", f"{shown} from the {folder} {self.folder_word()}",
-                                    f"{shown} ({self.folder_word()} {folder})"))
+            return self.rng.choice(
+                (
+                    f"{shown} in {folder}",
+                    f"{shown} in the {folder} {self.folder_word()}",
+                    f"{shown} in {folder}/",
+                    f"{shown} from the {folder} {self.folder_word()}",
+                    f"{shown} ({self.folder_word()} {folder})",
+                )
+            )
         if at > 0.9:
             return f"the file {self.mark(path)}"
         if at > 0.86:
@@ -103,12 +113,19 @@ class Desk:
     def place(self, path: str) -> str:
         """A folder as people write it."""
         shown = self.rng.choice((path, path, f"{path}/", f'"{path}"', f"`{path}`", f"'{path}'"))
-        return self.rng.choice((f"the {shown} {self.folder_word()}", f"the {self.folder_word()} {shown}", shown,
-                                f"the {path} {self.folder_word()}", f"{path}/"))
+        return self.rng.choice(
+            (
+                f"the {shown} {self.folder_word()}",
+                f"the {self.folder_word()} {shown}",
+                shown,
+                f"the {path} {self.folder_word()}",
+                f"{path}/",
+            )
+        )
 
     def value(self, text: str) -> str:
         """A value between quotes that do not occur in it."""
-        marks = [mark for mark in ("\"\"", "\"\"", "\"\"", "''", "``", "“”") if mark[0] not in text and mark[1] not in text]
+        marks = [mark for mark in ('""', '""', '""', "''", "``", "“”") if mark[0] not in text and mark[1] not in text]
         mark = self.rng.choice(marks) if marks else "“”"
         return f"{mark[0]}{text}{mark[1]}"
 
@@ -125,24 +142,68 @@ class Desk:
         draw, rng = self.draw, self.rng
         topic, thing, name = draw.one(words.TOPICS), draw.one(words.THINGS), draw.name()
         price = draw.number(2, 99)
-        return rng.choice((
-            f"it's ${price} \"net\"", f"{name}'s {thing}", f"`${price}`", f"${price}", f"{thing}: ${price}", f"\"{topic}\" & {thing}",
-            f"{price}% off", f"the \"{topic}\" {thing}", f"don't forget the {thing}!", f"C:\\{topic}\\{thing}", f"{price} €",
-            f"`{topic}` costs ${price}", f"größe: {price}", f"{topic}/{thing} #{price}", f"{name} said \"yes\"", f"Müller & {name}",
-            f"{{{topic}}}", f"$HOME/{thing}", f"[{topic}] ({price})", f"café {name}", f"a\\b {price}", f"<{topic}>", f"100% {topic}",
-            f"it's {name}'s {topic}", f"\"{name}\"", f"naïve {topic} – {price}", f"{topic}@{thing}", f"$({topic})", f"* {topic} *",
-        ))
+        return rng.choice(
+            (
+                f'it\'s ${price} "net"',
+                f"{name}'s {thing}",
+                f"`${price}`",
+                f"${price}",
+                f"{thing}: ${price}",
+                f'"{topic}" & {thing}',
+                f"{price}% off",
+                f'the "{topic}" {thing}',
+                f"don't forget the {thing}!",
+                f"C:\\{topic}\\{thing}",
+                f"{price} €",
+                f"`{topic}` costs ${price}",
+                f"größe: {price}",
+                f"{topic}/{thing} #{price}",
+                f'{name} said "yes"',
+                f"Müller & {name}",
+                f"{{{topic}}}",
+                f"$HOME/{thing}",
+                f"[{topic}] ({price})",
+                f"café {name}",
+                f"a\\b {price}",
+                f"<{topic}>",
+                f"100% {topic}",
+                f"it's {name}'s {topic}",
+                f'"{name}"',
+                f"naïve {topic} – {price}",
+                f"{topic}@{thing}",
+                f"$({topic})",
+                f"* {topic} *",
+            )
+        )
 
     def plain_text(self) -> str:
         """A short text that a person would write into a file."""
         draw, rng = self.draw, self.rng
         topic, thing, name = draw.one(words.TOPICS), draw.one(words.THINGS), draw.name()
-        return rng.choice((
-            f"buy a {thing}", f"call {name}", f"call {name} about the {topic}", f"{topic} is done", f"{thing}", f"Hello {name}",
-            f"{name}: {topic}", f"- {topic}", f"- [ ] {topic}", f"TODO: {topic}", f"remember the {thing}", f"{topic} at {rng.randint(1, 12)} pm",
-            f"ask {name} for the {thing}", f"{rng.randint(2, 20)} x {thing}", f"the {topic} is late", f"meeting with {name} on {draw.day()}",
-            f"{draw.pseudo()} {draw.pseudo()}", f"# {topic.capitalize()}", f"{name} has the {thing}", f"version {rng.randint(1, 9)}.{rng.randint(0, 9)}",
-        ))
+        return rng.choice(
+            (
+                f"buy a {thing}",
+                f"call {name}",
+                f"call {name} about the {topic}",
+                f"{topic} is done",
+                f"{thing}",
+                f"Hello {name}",
+                f"{name}: {topic}",
+                f"- {topic}",
+                f"- [ ] {topic}",
+                f"TODO: {topic}",
+                f"remember the {thing}",
+                f"{topic} at {rng.randint(1, 12)} pm",
+                f"ask {name} for the {thing}",
+                f"{rng.randint(2, 20)} x {thing}",
+                f"the {topic} is late",
+                f"meeting with {name} on {draw.day()}",
+                f"{draw.pseudo()} {draw.pseudo()}",
+                f"# {topic.capitalize()}",
+                f"{name} has the {thing}",
+                f"version {rng.randint(1, 9)}.{rng.randint(0, 9)}",
+            )
+        )
 
     def line_text(self) -> str:
         """A text to be written; now and then an awkward one."""
@@ -161,10 +222,11 @@ class Desk:
 
     def word_in(self, file: File) -> str:
         """A word of four letters or more that occurs in a text file."""
-        found = sorted({word for word in re.findall(r"[^\W\d_]{4,}", file.text)})
+        found = sorted(set(re.findall(r"[^\W\d_]{4,}", file.text)))
         if not found:
             raise Unsuitable("no word")
-        return self.rng.choice(found)
+        word: str = self.rng.choice(found)
+        return word
 
 
 @lru_cache(maxsize=1024)

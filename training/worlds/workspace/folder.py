@@ -188,6 +188,9 @@ def _add(folder: Folder, file: File) -> None:
         folder.files.append(file)
 
 
+_CONFIGS = tuple("config settings options app package profile defaults prefs setup data".split())
+
+
 def _file(draw: Draw, kind: str, where: str) -> File:
     if kind == "csv":
         return _table_file(draw, where, "csv", _columns(draw))
@@ -197,14 +200,23 @@ def _file(draw: Draw, kind: str, where: str) -> File:
         return _table_file(draw, where, "json" if draw.chance(0.7) else "jsonl", _columns(draw))
     if kind == "config":
         data = _config(draw)
-        return File(f"{where}{draw.one(('config', 'settings', 'options', 'app', 'package', 'profile', 'defaults', 'prefs', 'setup', 'data'))}.json",
-                    json.dumps(data, indent=2, ensure_ascii=False) + "\n", "config", data=data)
+        return File(
+            f"{where}{draw.one(_CONFIGS)}.json",
+            json.dumps(data, indent=2, ensure_ascii=False) + "\n",
+            "config",
+            data=data,
+        )
     if kind == "log":
-        name = f"{draw.one(('app', 'server', 'error', 'access', 'system', 'worker', 'build', 'sync', 'debug', 'install'))}.log"
+        name = (
+            f"{draw.one(('app', 'server', 'error', 'access', 'system', 'worker', 'build', 'sync', 'debug', 'install'))}.log"
+        )
         return File(where + name, _log(draw), "log")
     if kind == "prices":
-        return File(f"{where}{draw.one(('prices', 'fees', 'rates', 'tickets', 'menu', 'costs', 'pricelist', 'tariff'))}.txt",
-                    _prices(draw), "prices")
+        return File(
+            f"{where}{draw.one(('prices', 'fees', 'rates', 'tickets', 'menu', 'costs', 'pricelist', 'tariff'))}.txt",
+            _prices(draw),
+            "prices",
+        )
     ending = draw.rng.choice(("md", "md", "md", "txt")) if kind == "prose" else draw.rng.choice(("txt", "txt", "md"))
     return File(f"{where}{stem(draw)}.{ending}", _prose(draw) if kind == "prose" else _list(draw), kind)
 
@@ -232,9 +244,14 @@ class _Slots(dict[str, str]):
     def __missing__(self, key: str) -> str:
         draw = self._draw
         makers: dict[str, Callable[[], str]] = {
-            "topic": lambda: draw.one(words.TOPICS), "thing": lambda: draw.one(words.THINGS), "person": draw.name,
-            "n": lambda: str(draw.rng.randint(2, 40)), "hour": lambda: str(draw.rng.randint(8, 18)),
-            "date": lambda: draw.day().isoformat(), "mail": lambda: mail(draw), "url": lambda: url(draw),
+            "topic": lambda: draw.one(words.TOPICS),
+            "thing": lambda: draw.one(words.THINGS),
+            "person": draw.name,
+            "n": lambda: str(draw.rng.randint(2, 40)),
+            "hour": lambda: str(draw.rng.randint(8, 18)),
+            "date": lambda: draw.day().isoformat(),
+            "mail": lambda: mail(draw),
+            "url": lambda: url(draw),
         }
         text = makers[key.lower().rstrip("2")]()
         return text.capitalize() if key[0].isupper() else text
@@ -282,8 +299,10 @@ def _log(draw: Draw) -> str:
 
 def _prices(draw: Draw) -> str:
     joint = draw.rng.choice((": ", " - ", " = "))
-    return "".join(f"{item}{joint}${draw.rng.randint(2, 60)}{draw.rng.choice(('', '', '.50'))}\n"
-                   for item in draw.some(words.PRICES, draw.rng.randint(3, 8)))
+    return "".join(
+        f"{item}{joint}${draw.rng.randint(2, 60)}{draw.rng.choice(('', '', '.50'))}\n"
+        for item in draw.some(words.PRICES, draw.rng.randint(3, 8))
+    )
 
 
 def _config(draw: Draw) -> dict[str, Any]:
@@ -291,7 +310,9 @@ def _config(draw: Draw) -> dict[str, Any]:
     for section in draw.some(words.SECTIONS, draw.rng.randint(0, 2)):
         data[section] = {key: value(draw, key) for key in draw.some(words.CONFIG_KEYS, draw.rng.randint(2, 3))}
     if draw.chance(0.4):
-        data[draw.rng.choice(("tags", "authors", "hosts", "users", "labels"))] = draw.some(words.PEOPLE, draw.rng.randint(2, 4))
+        data[draw.rng.choice(("tags", "authors", "hosts", "users", "labels"))] = draw.some(
+            words.PEOPLE, draw.rng.randint(2, 4)
+        )
     return data
 
 
@@ -308,8 +329,13 @@ def _columns(draw: Draw) -> tuple[Column, ...]:
         columns.append(Column(draw.one(words.DATE_COLUMNS), "date"))
     if draw.chance(0.8):
         person = draw.chance(0.5)
-        columns.append(Column(draw.one(words.PERSON_COLUMNS if person else words.THING_COLUMNS), "name",
-                              words.PEOPLE if person else words.THINGS))
+        columns.append(
+            Column(
+                draw.one(words.PERSON_COLUMNS if person else words.THING_COLUMNS),
+                "name",
+                words.PEOPLE if person else words.THINGS,
+            )
+        )
     for name, values in draw.some(words.CATEGORIES, draw.rng.randint(1, 2)):
         columns.append(Column(name, "category", tuple(draw.some(values, 4))))
     columns += [Column(name, "money") for name in draw.some(words.MONEY, draw.rng.randint(1, 2))]

@@ -15,23 +15,65 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 COMMANDS = frozenset(
     "add append archive build calculate change check collect combine compare compile compute concatenate convert copy count "
-    "create delete describe determine display drop duplicate erase extract fetch figure file fill find format gather generate "
+    "create delete describe determine display drop duplicate erase extract fetch figure file fill find "
+    "format gather generate "
     "get give grep list load log look make measure merge move note open output place print produce pull put read record "
-    "relocate remove rename replace report retrieve return save scan search show sort store substitute sum summarise swap take "
+    "relocate remove rename replace report retrieve return save scan search show sort store substitute "
+    "sum summarise swap take "
     "tell transfer turn update use work write insert pick select query transform express name bring attach drag clear set "
     "total tally examine".split()
 )
 _BEFORE_COMMAND = (
-    "please {}", "can you {}?", "could you {}?", "could you please {}?", "can you please {}?", "I need you to {}",
-    "I want you to {}", "I'd like you to {}", "would you {}?", "hey, {}", "now {}", "go ahead and {}", "just {}",
-    "{}, please", "{} please", "{}, thanks", "{} for me", "kindly {}", "ok, {}", "quickly {}",
-    "your job: {}", "you should {}", "we need to {}", "help me {}", "next, {}", "hi! {}", "let's {}", "first of all, {}",
-    "try to {}", "{}, will you?", "I would like to {}", "it's time to {}",
+    "please {}",
+    "can you {}?",
+    "could you {}?",
+    "could you please {}?",
+    "can you please {}?",
+    "I need you to {}",
+    "I want you to {}",
+    "I'd like you to {}",
+    "would you {}?",
+    "hey, {}",
+    "now {}",
+    "go ahead and {}",
+    "just {}",
+    "{}, please",
+    "{} please",
+    "{}, thanks",
+    "{} for me",
+    "kindly {}",
+    "ok, {}",
+    "quickly {}",
+    "your job: {}",
+    "you should {}",
+    "we need to {}",
+    "help me {}",
+    "next, {}",
+    "hi! {}",
+    "let's {}",
+    "first of all, {}",
+    "try to {}",
+    "{}, will you?",
+    "I would like to {}",
+    "it's time to {}",
 )
 _BEFORE_QUESTION = (
-    "hey, {}", "please tell me: {}", "quick question: {}", "hi, {}", "question: {}", "I wonder: {}", "tell me, {}",
-    "one question: {}", "so, {}", "I have to know: {}", "hello! {}", "um, {}", "{} Thanks!", "{} Please check.",
-    "for my report: {}", "just curious: {}",
+    "hey, {}",
+    "please tell me: {}",
+    "quick question: {}",
+    "hi, {}",
+    "question: {}",
+    "I wonder: {}",
+    "tell me, {}",
+    "one question: {}",
+    "so, {}",
+    "I have to know: {}",
+    "hello! {}",
+    "um, {}",
+    "{} Thanks!",
+    "{} Please check.",
+    "for my report: {}",
+    "just curious: {}",
 )
 _OURS = ("let's", "help me", "we need", "I would like", "it's time", "try to", "{} for me")
 """Sentences in which a second "me" sounds wrong."""
@@ -65,9 +107,7 @@ def dress(text: str, rng: random.Random, polite: list[str], curious: list[str]) 
     if rng.random() < 0.04:
         text = _typo(text, rng)
     ending = text[-1:]
-    if ending == "?" and rng.random() < 0.12:
-        text = text[:-1]
-    elif ending == "." and rng.random() < 0.45:
+    if (ending == "?" and rng.random() < 0.12) or (ending == "." and rng.random() < 0.45):
         text = text[:-1]
     elif ending not in "?.!}" and is_command(text) and rng.random() < 0.3:
         text += "."
@@ -94,7 +134,7 @@ def _capital(text: str) -> str:
 
 def _typo(text: str, rng: random.Random) -> str:
     """One slip in one longer word outside the slots: two letters swapped, one lost, doubled or hit beside."""
-    spots = [match for match in re.finditer(r"(?<![{\w])[a-z]{6,}(?![}\w])", text)]
+    spots = list(re.finditer(r"(?<![{\w])[a-z]{6,}(?![}\w])", text))
     if not spots:
         return text
     spot = rng.choice(spots)

@@ -9,11 +9,28 @@ from ....tools_registry.search import ToolIndex
 from .draft import Draft, Unsuitable
 
 QUERIES: dict[str, str] = {
-    "files.list": "list folder names", "files.find": "find files by pattern", "files.read": "read file", "files.write": "write file", "files.append": "append text to file",
-    "files.move": "move or rename file", "files.copy": "copy file", "files.delete": "delete file", "files.make_folder": "make folder", "files.info": "file info size",
-    "text.count": "count words lines", "text.search": "search lines in text", "text.replace": "replace text", "text.extract": "extract text matches", "tables.describe": "describe table columns",
-    "tables.sql": "sql query table", "tables.write": "write table rows", "clock.now": "current time", "clock.convert": "convert time timezone", "clock.add": "add days to time",
-    "clock.difference": "difference between times", "units.convert": "convert units",
+    "files.list": "list folder names",
+    "files.find": "find files by pattern",
+    "files.read": "read file",
+    "files.write": "write file",
+    "files.append": "append text to file",
+    "files.move": "move or rename file",
+    "files.copy": "copy file",
+    "files.delete": "delete file",
+    "files.make_folder": "make folder",
+    "files.info": "file info size",
+    "text.count": "count words lines",
+    "text.search": "search lines in text",
+    "text.replace": "replace text",
+    "text.extract": "extract text matches",
+    "tables.describe": "describe table columns",
+    "tables.sql": "sql query table",
+    "tables.write": "write table rows",
+    "clock.now": "current time",
+    "clock.convert": "convert time timezone",
+    "clock.add": "add days to time",
+    "clock.difference": "difference between times",
+    "units.convert": "convert units",
 }
 """What a policy searches for, by the tool that it needs."""
 

@@ -53,10 +53,20 @@ COUNTS = tuple(
     "days_open participants stars kilometers returns units_sold".split()
 )
 CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("city", tuple("Rome Berlin Paris Madrid Vienna Oslo Lisbon Prague Zürich Köln Dublin Athens Turin Ghent Malmö Porto "
-                   "Graz Lyon Genoa Bergen".split())),
-    ("country", tuple("Italy Germany France Spain Austria Norway Portugal Japan Brazil Canada Mexico India Kenya Peru Chile "
-                      "Poland Egypt Cuba".split())),
+    (
+        "city",
+        tuple(
+            "Rome Berlin Paris Madrid Vienna Oslo Lisbon Prague Zürich Köln Dublin Athens Turin Ghent Malmö Porto "
+            "Graz Lyon Genoa Bergen".split()
+        ),
+    ),
+    (
+        "country",
+        tuple(
+            "Italy Germany France Spain Austria Norway Portugal Japan Brazil Canada Mexico India Kenya Peru Chile "
+            "Poland Egypt Cuba".split()
+        ),
+    ),
     ("department", tuple("Sales Marketing Finance Support Legal Research Logistics Engineering Design Purchasing".split())),
     ("category", tuple("food travel office books rent hardware software clothes toys garden music sport health".split())),
     ("status", tuple("open closed paid pending cancelled shipped new done overdue active inactive draft".split())),
@@ -110,7 +120,8 @@ EVENTS = tuple(
     "session closed;email bounced;download complete".split(";")
 )
 SYLLABLES = tuple(
-    "ba be bo da do fa fi ga go ka ke ki la le lo lu ma me mi mo na ne no pa pe po ra re ri ro sa se si so ta te ti to va ve vi "
+    "ba be bo da do fa fi ga go ka ke ki la le lo lu ma me mi mo na ne no pa pe po ra re ri ro sa se si "
+    "so ta te ti to va ve vi "
     "vo za zu bran cor dril fen gup hol jat kel lum mip nor plo quen rus sil tov ulm vex wim yor zan".split()
 )
 CONFIG_KEYS = tuple(
@@ -123,18 +134,42 @@ PRICES = tuple(
     "candle soap towel rental deposit lesson parking locker".split()
 )
 SENTENCES = (
-    "Call {person} about the {topic}.", "The {topic} is due on {date}.", "{person} will check the {topic} next week.",
-    "Remember to order a new {thing}.", "We talked about the {topic} and the {topic2}.", "{person} said the {topic} costs ${n}.",
-    "Ask {person} for the {thing}.", "The {thing} is broken again.", "Next meeting: {date} at {hour}:30.",
-    "Mail: {mail}", "See {url} for the {topic}.", "{person} and {person2} share the {thing}.",
-    "Nobody knows where the {thing} went.", "The {topic} took {n} hours.", "Buy {n} more of the {thing} type.",
-    "{person} prefers the old {topic}.", "Decision: we keep the {topic}.", "Open question: who pays for the {topic}?",
-    "It's {person}'s turn to bring the {thing}.", "Deadline moved to {date}.", "Too many {topic} problems this month.",
-    "Send the {topic} to {mail}.", "{person} found {n} errors in the {topic}.", "We need a plan for the {topic}.",
+    "Call {person} about the {topic}.",
+    "The {topic} is due on {date}.",
+    "{person} will check the {topic} next week.",
+    "Remember to order a new {thing}.",
+    "We talked about the {topic} and the {topic2}.",
+    "{person} said the {topic} costs ${n}.",
+    "Ask {person} for the {thing}.",
+    "The {thing} is broken again.",
+    "Next meeting: {date} at {hour}:30.",
+    "Mail: {mail}",
+    "See {url} for the {topic}.",
+    "{person} and {person2} share the {thing}.",
+    "Nobody knows where the {thing} went.",
+    "The {topic} took {n} hours.",
+    "Buy {n} more of the {thing} type.",
+    "{person} prefers the old {topic}.",
+    "Decision: we keep the {topic}.",
+    "Open question: who pays for the {topic}?",
+    "It's {person}'s turn to bring the {thing}.",
+    "Deadline moved to {date}.",
+    "Too many {topic} problems this month.",
+    "Send the {topic} to {mail}.",
+    "{person} found {n} errors in the {topic}.",
+    "We need a plan for the {topic}.",
 )
 BULLETS = (
-    "- [ ] {topic} for {person}", "- [x] fix the {thing}", "- {topic}", "- {thing}", "* ask {person} about the {topic}",
-    "- TODO: check the {topic}", "TODO: write to {person}", "- buy {thing}", "- {n} x {thing}", "* {topic} ({date})",
+    "- [ ] {topic} for {person}",
+    "- [x] fix the {thing}",
+    "- {topic}",
+    "- {thing}",
+    "* ask {person} about the {topic}",
+    "- TODO: check the {topic}",
+    "TODO: write to {person}",
+    "- buy {thing}",
+    "- {n} x {thing}",
+    "* {topic} ({date})",
 )
 HEADINGS = ("# {Topic}", "## {Topic} and {topic2}", "# Notes about the {topic}", "## Week {n}", "# {Thing}", "## {person}")
 CITIES: tuple[tuple[str, str], ...] = tuple(
@@ -156,22 +191,86 @@ CITIES: tuple[tuple[str, str], ...] = tuple(
     ).split()
 )
 UNITS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("length", (("kilometers", "km"), ("miles", "mile"), ("meters", "m"), ("feet", "foot"), ("inches", "inch"),
-                ("centimeters", "cm"), ("yards", "yard"), ("millimeters", "mm"), ("km", "km"), ("cm", "cm"),
-                ("nautical miles", "nautical_mile"))),
-    ("mass", (("kilograms", "kg"), ("kilos", "kg"), ("kg", "kg"), ("pounds", "pound"), ("ounces", "ounce"), ("grams", "gram"),
-              ("tons", "tonne"), ("stone", "stone"))),
-    ("temperature", (("degrees Celsius", "celsius"), ("Celsius", "celsius"), ("Fahrenheit", "fahrenheit"),
-                     ("degrees Fahrenheit", "fahrenheit"), ("kelvin", "kelvin"))),
-    ("volume", (("liters", "liter"), ("litres", "liter"), ("gallons", "gallon"), ("milliliters", "milliliter"), ("ml", "milliliter"),
-                ("cups", "cup"), ("pints", "pint"), ("teaspoons", "teaspoon"))),
-    ("speed", (("km/h", "kph"), ("mph", "mph"), ("miles per hour", "mph"), ("meters per second", "mps"),
-               ("kilometers per hour", "kph"), ("knots", "knot"))),
+    (
+        "length",
+        (
+            ("kilometers", "km"),
+            ("miles", "mile"),
+            ("meters", "m"),
+            ("feet", "foot"),
+            ("inches", "inch"),
+            ("centimeters", "cm"),
+            ("yards", "yard"),
+            ("millimeters", "mm"),
+            ("km", "km"),
+            ("cm", "cm"),
+            ("nautical miles", "nautical_mile"),
+        ),
+    ),
+    (
+        "mass",
+        (
+            ("kilograms", "kg"),
+            ("kilos", "kg"),
+            ("kg", "kg"),
+            ("pounds", "pound"),
+            ("ounces", "ounce"),
+            ("grams", "gram"),
+            ("tons", "tonne"),
+            ("stone", "stone"),
+        ),
+    ),
+    (
+        "temperature",
+        (
+            ("degrees Celsius", "celsius"),
+            ("Celsius", "celsius"),
+            ("Fahrenheit", "fahrenheit"),
+            ("degrees Fahrenheit", "fahrenheit"),
+            ("kelvin", "kelvin"),
+        ),
+    ),
+    (
+        "volume",
+        (
+            ("liters", "liter"),
+            ("litres", "liter"),
+            ("gallons", "gallon"),
+            ("milliliters", "milliliter"),
+            ("ml", "milliliter"),
+            ("cups", "cup"),
+            ("pints", "pint"),
+            ("teaspoons", "teaspoon"),
+        ),
+    ),
+    (
+        "speed",
+        (
+            ("km/h", "kph"),
+            ("mph", "mph"),
+            ("miles per hour", "mph"),
+            ("meters per second", "mps"),
+            ("kilometers per hour", "kph"),
+            ("knots", "knot"),
+        ),
+    ),
     ("time", (("hours", "hour"), ("minutes", "minute"), ("seconds", "second"), ("days", "day"), ("weeks", "week"))),
     ("area", (("hectares", "hectare"), ("acres", "acre"), ("square feet", "square_foot"))),
-    ("data", (("megabytes", "megabyte"), ("gigabytes", "gigabyte"), ("kilobytes", "kilobyte"), ("GB", "gigabyte"),
-              ("MB", "megabyte"), ("terabytes", "terabyte"))),
-    ("energy", (("joules", "joule"), ("calories", "calorie"), ("kilowatt hours", "kilowatt_hour"), ("kWh", "kilowatt_hour"))),
+    (
+        "data",
+        (
+            ("megabytes", "megabyte"),
+            ("gigabytes", "gigabyte"),
+            ("kilobytes", "kilobyte"),
+            ("GB", "gigabyte"),
+            ("MB", "megabyte"),
+            ("terabytes", "terabyte"),
+        ),
+    ),
+    (
+        "energy",
+        (("joules", "joule"), ("calories", "calorie"), ("kilowatt hours", "kilowatt_hour"), ("kWh", "kilowatt_hour")),
+    ),
     ("pressure", (("bar", "bar"), ("psi", "psi"), ("pascal", "pascal"))),
 )
 NUMBER_WORDS = ("zero one two three four five six seven eight nine ten eleven twelve").split()

@@ -21,11 +21,23 @@ from . import beyond, chain, condition, loop, search, single_files, single_other
 from .draft import Desk, Draft, Intent, Unsuitable
 from .folder import Draw, make_folder
 
-FAMILIES: dict[str, float] = {"single": 0.34, "chain": 0.16, "loop": 0.14, "condition": 0.12, "search": 0.09, "trouble": 0.06, "beyond": 0.09}
+FAMILIES: dict[str, float] = {
+    "single": 0.34,
+    "chain": 0.16,
+    "loop": 0.14,
+    "condition": 0.12,
+    "search": 0.09,
+    "trouble": 0.06,
+    "beyond": 0.09,
+}
 """The families and their shares where none are asked for."""
 
 _SINGLE: tuple[tuple[float, tuple[Intent, ...]], ...] = (
-    (0.34, single_text.INTENTS), (0.27, single_files.INTENTS), (0.24, single_tables.INTENTS), (0.09, single_other.CLOCK), (0.06, single_other.UNITS),
+    (0.34, single_text.INTENTS),
+    (0.27, single_files.INTENTS),
+    (0.24, single_tables.INTENTS),
+    (0.09, single_other.CLOCK),
+    (0.06, single_other.UNITS),
 )
 _OTHER = {"chain": chain.INTENTS, "loop": loop.INTENTS, "condition": condition.INTENTS, "trouble": trouble.INTENTS}
 _TRIES = 200
@@ -94,7 +106,16 @@ class _Maker:
                 continue
             if draft.text not in self.texts:
                 self.texts.add(draft.text)
-                return Task(family, draft.text, draft.programs, needed, draft.hidden, draft.answer_matters, draft.ordered, _criteria(draft, needed))
+                return Task(
+                    family,
+                    draft.text,
+                    draft.programs,
+                    needed,
+                    draft.hidden,
+                    draft.answer_matters,
+                    draft.ordered,
+                    _criteria(draft, needed),
+                )
         raise Unsuitable(f"no task of the family {family}")
 
     def _draft(self, family: str) -> Draft:
@@ -120,11 +141,16 @@ def _needed(draft: Draft) -> tuple[str, ...]:
 
 def _criteria(draft: Draft, needed: tuple[str, ...]) -> tuple[Criterion, ...]:
     if not needed:
-        return (Criterion("fulfilment", "Says that no tool can do this, after looking for one"), Criterion("tool", "Changes nothing"))
+        return (
+            Criterion("fulfilment", "Says that no tool can do this, after looking for one"),
+            Criterion("tool", "Changes nothing"),
+        )
     criteria = [Criterion("tool", f"Calls {name}", 3) for name in needed]
     paths = dict.fromkeys(re.findall(r'(?:path|source|target)="([^"\\]+)"', draft.programs[-1]))
     criteria += [Criterion("parameter", f"Uses the path {path}", 2) for path in paths]
-    criteria.append(Criterion("fulfilment", "Answers with the value asked for" if draft.answer_matters else "Leaves the files as asked"))
+    criteria.append(
+        Criterion("fulfilment", "Answers with the value asked for" if draft.answer_matters else "Leaves the files as asked")
+    )
     criteria.append(Criterion("grounding", "The answer comes from what the tools returned", 3))
     return tuple(criteria)
 
