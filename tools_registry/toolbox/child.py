@@ -87,11 +87,11 @@ class Child:
         self._closings += 1
         process, channel = self._process, self._channel
         self._process = self._channel = None
+        if process is not None:
+            process.kill()  # first: a thread that waits for the reply wakes up
+            process.wait()
         if channel is not None:
             channel.close()
-        if process is not None:
-            process.kill()
-            process.wait()
 
     @property
     def pid(self) -> int | None:
@@ -104,15 +104,14 @@ class Child:
             return
         if self._process is not None:
             self.close()
-        ours, theirs = socket.socketpair()
+        self._channel, theirs = socket.socketpair()
+        self._channel.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_HERE / "child_main.py"), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),), env={}, cwd="/", start_new_session=True,
             )  # fmt: skip
-        ours.setblocking(False)
-        self._channel = ours
         start = {
             "path": [path for path in sys.path if path],
             "module": self._module,
@@ -161,7 +160,10 @@ class Child:
 
     def _wait(self, event: int, deadline: float) -> None:
         poll = select.poll()
-        poll.register(self._open_channel(), event)
+        try:
+            poll.register(self._open_channel(), event)
+        except ValueError:  # another thread closed it just now
+            raise ConnectionResetError("the child was closed") from None
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise TimeoutError
 
