@@ -137,7 +137,7 @@ class Sandbox:
         now: Callable[[], float] = time.time,
     ) -> Outcome:
         """Run a program; `call(tool, arguments)` answers its calls one by one, or raises `ToolError`."""
-        early = self._too_long(source)
+        early = self._refuse_early(source)
         if early is not None:
             return early
         with self._one_at_a_time():
@@ -172,7 +172,7 @@ class Sandbox:
         those tasks ended. What the program does next depends on that order and on nothing else, so a caller that lets
         its awaitables end in a recorded order replays the program.
         """
-        early = self._too_long(source)
+        early = self._refuse_early(source)
         if early is not None:
             return early
         with self._one_at_a_time():
@@ -199,12 +199,18 @@ class Sandbox:
                 await starting
             raise
 
-    def _too_long(self, source: str) -> Outcome | None:
-        size = len(source.encode("utf-8", "replace"))
-        if size <= self.limits.max_source_bytes:
-            return None
-        text = f"the program has {size} bytes; at most {self.limits.max_source_bytes} are allowed"
-        return Outcome("refused", error=ErrorInfo("ProgramTooLarge", text, None), variables=dict(self._variables))
+    def _refuse_early(self, source: str) -> Outcome | None:
+        """Refuse what need not go to the worker."""
+        try:
+            size = len(source.encode("utf-8"))
+        except UnicodeEncodeError:
+            error = ErrorInfo("SyntaxError", "the program holds text that is not valid Unicode")
+        else:
+            if size <= self.limits.max_source_bytes:
+                return None
+            text = f"the program has {size} bytes; at most {self.limits.max_source_bytes} are allowed"
+            error = ErrorInfo("ProgramTooLarge", text)
+        return Outcome("refused", error=error, variables=dict(self._variables))
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -225,7 +231,7 @@ class Sandbox:
         specs = tool_specs(tools)
         limits = self.limits
         message = {
-            "t": "run", "source": source.encode("utf-8", "replace").decode("utf-8"),
+            "t": "run", "source": source,
             "tools": specs if specs != self._sent_tools else None,
             "limits": {
                 "max_calls": limits.max_calls, "max_output_bytes": limits.max_output_bytes,

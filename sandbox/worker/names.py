@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ from .values import without_addresses
 
 _PLAIN = (
     "abs all any ascii bin bool bytes callable chr classmethod complex dict divmod enumerate filter float format "
-    "frozenset hash hex int isinstance issubclass iter len list map max min next object oct ord pow property range "
+    "frozenset hash hex int isinstance issubclass iter len list map max min next object oct ord pow property range repr "
     "reversed round set slice sorted staticmethod str sum super tuple zip NotImplemented Ellipsis"
 )
 _EXCEPTIONS = (
@@ -77,6 +78,13 @@ def _hasattr(target: Any, name: str) -> bool:
     return True
 
 
+def _import_for_c(name: str, *_: Any) -> Any:
+    """What C functions such as `strftime` call on behalf of the frame that called them; no program can name it."""
+    if name in ("time", "_strptime"):
+        return sys.modules[name]
+    raise ImportError(f"the module {name!r} is not available")
+
+
 def program_builtins() -> dict[str, Any]:
     """Names that never change."""
     names = {name: getattr(builtins, name) for name in _PLAIN.split()}
@@ -88,6 +96,7 @@ def program_builtins() -> dict[str, Any]:
     names["type"] = _type
     names["__build_class__"] = builtins.__build_class__
     names["__name__"] = "__main__"
+    names["__import__"] = _import_for_c
     names.update({
         "@getattr": guarded_getattr, "@write": guarded_write, "@augattr": augmented_attribute, "@super": guarded_super,
         "@typename": type_name, "@metaclass": make_class, "@field": _note_field, "@Exception": Exception,

@@ -72,7 +72,8 @@ def _prepare() -> None:
     from . import lock
     from .policy import compile_program
 
-    for name in ("_strptime", "encodings.ascii", "encodings.idna", "encodings.latin_1", "unicodedata"):
+    for name in ("_strptime", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16",
+                 "encodings.cp1252", "unicodedata"):
         importlib.import_module(name)
     importlib.import_module(".serve", __package__)
     lock.prepare()
