@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS listings (
     identity TEXT NOT NULL,
     listing TEXT NOT NULL,
     listed_at REAL NOT NULL,
-    ttl_seconds REAL
+    ttl_seconds REAL,
+    problem TEXT
 )"""
 
 
@@ -46,6 +47,8 @@ class Entry:
     way: str
     """The way of connecting that worked."""
     listed_at: float
+    problem: str | None = None
+    """Set where the server was asked in vain, at `listed_at`; the listing is empty then."""
 
     @property
     def age_seconds(self) -> float:
@@ -73,24 +76,32 @@ class Catalogue:
             return {key: self._memory[key] for key in fingerprints if key in self._memory}
         marks = ",".join("?" * len(fingerprints))
         rows = self._execute(
-            f"SELECT fingerprint, listing, way, listed_at FROM listings WHERE fingerprint IN ({marks})", tuple(fingerprints)
+            f"SELECT fingerprint, listing, way, listed_at, problem FROM listings WHERE fingerprint IN ({marks})",
+            tuple(fingerprints),
         )
         found: dict[str, Entry] = {}
-        for key, text, way, listed_at in rows:
+        for key, text, way, listed_at, problem in rows:
             with suppress(ValueError, TypeError, KeyError):  # written by another version: as good as never seen
-                found[key] = Entry(_decode(text), str(way), float(listed_at))
+                found[key] = Entry(_decode(text), str(way), float(listed_at), problem)
         return found
 
     def put(self, fingerprint: str, server: str, listing: Listing, way: str) -> Entry:
         """Keep a listing that was fetched just now."""
-        entry = Entry(listing, way, time.time())
+        return self._put(fingerprint, server, Entry(listing, way, time.time()))
+
+    def put_problem(self, fingerprint: str, server: str, problem: str) -> Entry:
+        """Keep that a server was asked in vain just now, so that the next run need not wait for it again."""
+        return self._put(fingerprint, server, Entry(Listing(), "", time.time(), problem))
+
+    def _put(self, fingerprint: str, server: str, entry: Entry) -> Entry:
         if self.path is None:
             self._memory[fingerprint] = entry
             return entry
+        listing = entry.listing
         self._execute(
-            "INSERT OR REPLACE INTO listings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (fingerprint, server, way, listing.protocol, listing.identity, _encode(listing), entry.listed_at,
-             listing.ttl_seconds),
+            "INSERT OR REPLACE INTO listings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (fingerprint, server, entry.way, listing.protocol, listing.identity, _encode(listing), entry.listed_at,
+             listing.ttl_seconds, entry.problem),
         )
         return entry
 

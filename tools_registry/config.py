@@ -62,9 +62,9 @@ class ServerConfig:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything that decides which server answers; the key of its cached tool list."""
+        """A hash of everything that decides which server answers, and whether; the key of its cached tool list."""
         parts = [self.transport, self.command, self.args, sorted(self.env.items()), self.cwd or "", self.url,
-                 sorted(self.headers.items())]
+                 sorted(self.headers.items()), self.connect_seconds]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def offers(self, tool_name: str) -> bool:

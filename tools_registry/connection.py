@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from . import listing, sdk_internals
+from . import guardian, listing, sdk_internals
 from .config import CALL_SECONDS, CONNECT_SECONDS, ServerConfig
 from .diagnosis import Evidence, call_failure, is_final, start_failure
 from .errors import ServerError, ServerStartError
-from .leftovers import end_leftovers, new_mark
+from .leftovers import end_leftovers
 from .listing import Listing
 from .results import RESULT_BYTES
 from .stderr import StderrTail
@@ -52,7 +52,7 @@ class Connection:
         self._event_bytes = 2 * result_bytes + 1_048_576
         self._on_list_changed = on_list_changed
         self._callbacks = dict(callbacks or {})
-        self._mark = new_mark()
+        self._mark = guardian.new_mark()
         self._stop = asyncio.Event()
         self._client: Any = None
         self._stderr: StderrTail | None = None
@@ -112,6 +112,8 @@ class Connection:
 
     async def _own(self) -> None:
         failure: ServerError | None = None
+        if self._has_process:
+            guardian.watch()
         try:
             for attempt, way in enumerate(self._ways):
                 failure = await self._attempt(way, self._connect_seconds(attempt))
@@ -119,6 +121,8 @@ class Connection:
                     break
         finally:
             self._client = None
+            if self._has_process:
+                guardian.release()
             if not self._ready.done():
                 self._ready.set_exception(failure or self._start_error(asyncio.CancelledError("closed"), 0))
 
@@ -183,8 +187,12 @@ class Connection:
                 async for _ in subscription:
                     self._on_list_changed()
 
+    @property
+    def _has_process(self) -> bool:
+        return self.config is not None and self.config.transport == "stdio"
+
     def _end_leftovers(self) -> None:
-        if self.config is not None and self.config.transport == "stdio":
+        if self._has_process:
             end_leftovers(self._mark)
 
 

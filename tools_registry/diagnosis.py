@@ -116,6 +116,11 @@ def _process_failure(cause: BaseException, evidence: Evidence, config: ServerCon
         what, mend = f"command not found: {config.command!r}", f'install {config.command!r}, or correct "command"'
     elif isinstance(cause, OSError) and cause.errno is not None and cause.filename:
         what, mend = f"command {config.command!r} cannot be run: {cause.strerror}", 'correct "command"'
+    elif _answered(cause):
+        return ServerProtocolError(
+            f"server {evidence.name!r} answered the handshake with something unusable: {_short(cause)}{evidence.story}",
+            server=evidence.name, where=evidence.where, mend="check that it is an MCP server, and its version",
+        )
     else:
         return ServerStartError(
             f"server {evidence.name!r} ended before it answered ({_short(cause)}){evidence.story}",
@@ -124,6 +129,14 @@ def _process_failure(cause: BaseException, evidence: Evidence, config: ServerCon
         )
     return _final(ServerStartError(f"server {evidence.name!r} did not start: {what}", server=evidence.name,
                                    where=evidence.where, mend=mend))
+
+
+def _answered(cause: BaseException) -> bool:
+    from mcp import MCPError
+    from mcp_types import CONNECTION_CLOSED
+    from pydantic import ValidationError
+
+    return isinstance(cause, ValidationError) or (isinstance(cause, MCPError) and cause.code != CONNECTION_CLOSED)
 
 
 def _remote_failure(cause: BaseException, evidence: Evidence) -> ServerError:

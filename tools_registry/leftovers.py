@@ -7,17 +7,11 @@ Linux only; elsewhere the SDK's kill of the process group has to do.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from contextlib import suppress
 from pathlib import Path
 
 MARK = "ATLAS_SERVER_MARK"
-
-
-def new_mark() -> str:
-    """A value for the environment variable `MARK` that no other process has."""
-    return secrets.token_hex(12)
 
 
 def marked_processes(mark: str) -> list[int]:

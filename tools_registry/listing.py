@@ -46,7 +46,15 @@ class Listing:
 
 async def fetch(client: Any, *, timeout_seconds: float = LIST_SECONDS) -> Listing:
     """List the tools of a connected SDK `Client`, and make it call them without asking again."""
-    raw, ttl_ms, problems = await _pages(client.session, timeout_seconds)
+    from mcp import MCPError
+    from mcp_types import METHOD_NOT_FOUND
+
+    try:
+        raw, ttl_ms, problems = await _pages(client.session, timeout_seconds)
+    except MCPError as error:
+        if error.code != METHOD_NOT_FOUND:
+            raise
+        raw, ttl_ms, problems = [], None, []  # a server of resources or prompts only
     tools, wrong = read_tools(raw)
     kept = adopt_listing(client.session, [(tool.name, tool.input_schema) for tool in tools])
     problems += wrong + [f"{tool.name!r} left out: invalid x-mcp-header" for tool in tools if tool.name not in kept]

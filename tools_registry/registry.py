@@ -36,7 +36,7 @@ class ServerInfo:
     tool_count: int
     instructions: str = ""
     problem: str | None = None
-    """Why its tools could not be listed; such a server has none, the others stay usable."""
+    """Why its tools could not be listed; it has those that were known before, if any, and the others stay usable."""
     warnings: tuple[str, ...] = ()
     """Malformed tools that were left out."""
     identity: str = ""
@@ -91,9 +91,7 @@ class Registry:
         new = []
         for server in self._servers.values():
             entry = known.get(server.config.fingerprint) if server.config else None
-            if entry is not None:
-                server.know(entry)
-            else:
+            if entry is None or not server.know(entry):
                 new.append(server)
         try:
             await self._list(new)

@@ -11,10 +11,13 @@ from . import listing as listings
 from .catalogue import Catalogue, Entry
 from .config import ServerConfig
 from .connection import Connection
-from .errors import RegistryError
+from .errors import RegistryError, ServerTimeout
 from .identifiers import tool_identifiers
 from .listing import ListedTool, Listing
 from .tool import Tool
+
+SILENCE_KEPT_SECONDS = 600.0
+"""A server that did not answer is not waited for again by the runs of the next minutes; other failures show at once."""
 
 
 class Server:
@@ -48,10 +51,15 @@ class Server:
         self._opening: Connection | None = None
         self._connecting = asyncio.Lock()
 
-    def know(self, entry: Entry) -> None:
-        """Take over what the catalogue knows."""
-        self._way, self.listed_at, self.problem = entry.way, entry.listed_at, None
+    def know(self, entry: Entry) -> bool:
+        """Take over what the catalogue knows; false where that is a problem long enough ago to try again."""
+        if entry.problem and entry.age_seconds > SILENCE_KEPT_SECONDS:
+            return False
+        again = f"; seen {entry.age_seconds:.0f} s ago, `atlas tools refresh` tries again" if entry.problem else ""
+        self.problem = f"{entry.problem}{again}" if entry.problem else None
+        self._way, self.listed_at = entry.way, entry.listed_at
         self._take(entry.listing)
+        return True
 
     async def list_once(self, starting: asyncio.Semaphore) -> None:
         """Fetch the tool list, with a connection only for that; a failure becomes the server's `problem`."""
@@ -66,9 +74,11 @@ class Server:
                 else:
                     await self._list_apart()
         except RegistryError as error:
-            self._fail(error.message + (f" ({error.mend})" if error.mend else ""))
+            if isinstance(error, ServerTimeout) and self.config is not None and not self.tools:
+                self._catalogue.put_problem(self.config.fingerprint, self.server_name, error.message)
+            self.problem = error.message + (f" ({error.mend})" if error.mend else "")
         except Exception as error:  # whatever one server does, the others stay usable
-            self._fail(f"cannot be listed: {type(error).__name__}: {error}")
+            self.problem = f"cannot be listed: {type(error).__name__}: {error}"
 
     async def connected(self, starting: asyncio.Semaphore, on_start: Callable[[Server], None]) -> Connection:
         """The live connection, opened where there is none. The first one of a run lists the tools again."""
@@ -121,10 +131,6 @@ class Server:
             self.server_name, self._target, remembered=self._way, on_list_changed=self._note_change, **self._options
         )
         return self._opening
-
-    def _fail(self, problem: str) -> None:
-        self.problem = problem
-        self._take(Listing())
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,16 +1,23 @@
 """Servers that misbehave: each failure has its own error that names the server, and leaves no process behind."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atlas.tools_registry import (
+    Catalogue,
     Registry,
     ServerConfig,
     ServerDied,
+    ServerProtocolError,
     ServerTimeout,
     ToolFailed,
     UnknownTool,
@@ -19,6 +26,20 @@ from atlas.tools_registry.connection import Connection
 from atlas.tools_registry.errors import ServerError, ServerStartError
 
 Script = Callable[..., ServerConfig]
+
+KILLED_CLIENT = """
+import asyncio, os, sys
+from atlas.tools_registry import Registry, ServerConfig
+
+async def main():
+    env = {"REGISTRY_TEST": os.environ["REGISTRY_TEST"]}
+    config = ServerConfig("plain", command=sys.executable, args=tuple(sys.argv[1:]), env=env)
+    async with Registry([config]) as registry:
+        print(await registry.call(registry.tools["plain.pid"], {}), flush=True)
+        await registry.call(registry.tools["plain.hang"], {})
+
+asyncio.run(main())
+"""
 
 
 def in_registry(config: ServerConfig, use: Callable[[Registry], Awaitable[Any]], **options: Any) -> Any:
@@ -207,6 +228,59 @@ def test_what_a_server_leaves_running_is_ended(script: Script) -> None:
     assert in_registry(script("plain"), use) == "left a child"  # the fixture looks for the child
 
 
+def test_a_server_killed_with_its_client_busy_is_ended_all_the_same(script: Script) -> None:
+    config = script("plain")
+    program = subprocess.Popen(
+        [sys.executable, "-c", KILLED_CLIENT, *config.args], env={**os.environ, **config.env}, stdout=subprocess.PIPE
+    )
+    assert program.stdout is not None
+    with program.stdout:
+        server = int(program.stdout.readline())
+        program.kill()
+        program.wait()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{server}/cmdline").exists() and Path(f"/proc/{server}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_an_interrupt_at_the_keyboard_leaves_nothing(script: Script) -> None:
+    config = script("plain")
+    program = subprocess.Popen(
+        [sys.executable, "-c", KILLED_CLIENT, *config.args],
+        env={**os.environ, **config.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdout is not None
+    program.stdout.readline()
+    program.send_signal(signal.SIGINT)
+    _, errors = program.communicate(timeout=30)
+    assert program.returncode != 0
+    assert errors.strip().endswith("KeyboardInterrupt")
+
+
+def test_an_unusable_handshake_is_told_apart_from_a_death(script: Script) -> None:
+    assert isinstance(start_error(script("plain", "odd")), ServerProtocolError)
+
+
+def test_an_unusable_result_is_a_protocol_error(script: Script) -> None:
+    async def use(registry: Registry) -> object:
+        with pytest.raises(ServerProtocolError):
+            await registry.call(registry.tools["plain.odd"], {})
+        return await registry.call(registry.tools["plain.number"], {})
+
+    assert in_registry(script("plain"), use) == 42
+
+
+def test_a_server_without_tools_is_no_problem(script: Script) -> None:
+    async def use(registry: Registry) -> tuple[int, str | None]:
+        return registry.servers[0].tool_count, registry.servers[0].problem
+
+    assert in_registry(script("plain", "toolless"), use) == (0, None)
+
+
 def test_a_protocol_error_of_a_call_is_a_failed_tool(script: Script, tmp_path: Any) -> None:
     async def main() -> None:
         connection = Connection("plain", script("plain"))
@@ -252,3 +326,20 @@ def test_cancelling_a_caller_who_waits_for_a_start_leaves_nothing(script: Script
                 await registry.__aenter__()
 
     asyncio.run(main())
+
+
+def test_a_server_that_hung_is_not_waited_for_again_by_the_next_run_but_by_a_refresh(script: Script) -> None:
+    async def use(registry: Registry) -> str:
+        return registry.servers[0].problem or ""
+
+    async def refreshed(registry: Registry) -> str:
+        await registry.refresh()
+        return registry.servers[0].problem or ""
+
+    catalogue, config = Catalogue(), script("plain", "silent", connect_seconds=0.3)
+    assert "connectTimeout" in in_registry(config, use, catalogue=catalogue)
+    told: list[str] = []
+    problem = in_registry(config, use, catalogue=catalogue, on_progress=told.append)
+    assert "did not answer" in problem and "atlas tools refresh" in problem
+    assert told == []
+    assert "atlas tools refresh" not in in_registry(config, refreshed, catalogue=catalogue)

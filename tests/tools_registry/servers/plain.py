@@ -12,7 +12,7 @@ import time
 behaviours = set(sys.argv[1:])
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 ECHO = {"name": "echo", "description": "Say it again.", "inputSchema": TEXT}
-NAMES = ("pid", "die", "hang", "big", "late", "fail", "structured", "number", "environment", "linger")
+NAMES = ("pid", "die", "hang", "big", "late", "fail", "structured", "number", "environment", "linger", "odd")
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}}
 TOOLS = [ECHO, *({"name": name, "inputSchema": NUMBER} for name in NAMES)]
 MALFORMED = [
@@ -57,6 +57,8 @@ def call(name, arguments):
         return text(str(os.getpid()))
     if name == "environment":
         return text(json.dumps(sorted(os.environ)))
+    if name == "odd":
+        return {"content": "no list"}
     if name == "number":
         return text("42")
     if name == "structured":
@@ -86,6 +88,8 @@ def answer(message):
     method, params = message.get("method"), message.get("params") or {}
     if "old" in behaviours and method == "server/discover":
         sys.exit("ValidationError: server/discover")
+    if method == "initialize" and "odd" in behaviours:
+        return {"protocolVersion": 5}
     if method == "initialize":
         return {
             "protocolVersion": "2025-06-18",
@@ -93,6 +97,8 @@ def answer(message):
             "serverInfo": {"name": "plain", "version": "1"},
             "instructions": "Be plain.",
         }
+    if method == "tools/list" and "toolless" in behaviours:
+        return None
     if method == "tools/list":
         return listing(params)
     if method == "tools/call":
