@@ -260,7 +260,7 @@ class Gate:
             raise UnknownFate(
                 f"the run died while {shown} was in flight: it may or may not have been done",
                 where=f"episode {call.episode}, call {call.number}",
-                mend="look at what it did, then resume with --in-flight repeat (sends it again) or report (an error in the program)",
+                mend="look at what it did, then resume with --in-flight repeat (sent again) or report (told to the program)",
             )
         message = f"{shown} was sent before an interruption, and whether it was done is unknown"
         self.journal.call_failed(place.number, "unknown_fate", message)

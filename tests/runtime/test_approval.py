@@ -11,7 +11,14 @@ import pytest
 from atlas.runtime.approval import Approval, question, visible
 from atlas.runtime.events import ApprovalAsked, ApprovalGiven
 
-CHANGE = ["try:\n    files.delete('notes.md')\nexcept ToolError as error:\n    answer([error.kind, error.message])\nelse:\n    answer('gone')"]
+CHANGE = ["""
+try:
+    files.delete('notes.md')
+except ToolError as error:
+    answer([error.kind, error.message])
+else:
+    answer('gone')
+"""]
 
 
 def test_reading_needs_no_approval(runs):
@@ -85,7 +92,8 @@ def test_the_person_at_the_terminal_decides(runs, workspace, monkeypatch, capsys
         terminal.close()
         os.close(master)
     assert (workspace / "notes.md").exists() is not gone
-    assert [type(event) for event in events if isinstance(event, ApprovalAsked | ApprovalGiven)] == [ApprovalAsked, ApprovalGiven]
+    about = [type(event) for event in events if isinstance(event, ApprovalAsked | ApprovalGiven)]
+    assert about == [ApprovalAsked, ApprovalGiven]
     assert "files.delete of server 'files'" in capsys.readouterr().err
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from atlas.runtime.policies.scripted import ByteConversation, ScriptedPolicy
@@ -39,17 +41,15 @@ def test_the_log_holds_the_ids_that_the_policy_read(runs):
 
 def test_long_results_rebase_the_prompt_and_keep_the_variables(runs):
     policy = Watched([f"part{n} = '{n}' * 40\nprint('{n}' * 290)" for n in range(8)] + ["answer(part0[0] + part7[0])"])
-    events = []
     episode, record = runs.recorded(policy, budget=2_000)
     assert episode.answer == "07"
     assert max(map(len, policy.prompts)) <= 2_000 and episode.context.peak <= 2_000
     starts = [turn.turn for turn in record.turns if turn.row_start]
-    assert len(starts) > 1 and all(later - earlier >= 3 for earlier, later in zip(starts[1:], starts[2:], strict=False))
+    assert len(starts) > 1 and all(later - earlier >= 3 for earlier, later in pairwise(starts[1:]))
     assert chain(record) == policy.prompts
     rebased = record.turns[starts[1] - 1].prompt_text
     assert "done so far:" in rebased and "variables:" in rebased and "part0: " in rebased
     assert record.turns[starts[1] - 1].role == "user"
-    del events, Rebased
 
 
 def test_a_task_that_does_not_fit_ends_with_status_budget(runs):

@@ -1,0 +1,207 @@
+"""The log: private, migrated, shared by processes, clear about what is wrong with it; export, redaction and merging."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from atlas.runtime.episodes import EpisodeStore, export_episodes, import_episodes
+from atlas.runtime.episodes.export import document_of
+from atlas.runtime.episodes.ids import new_id
+from atlas.runtime.episodes.migrations import VERSION
+from atlas.runtime.episodes.redact import MARK, Redaction
+from atlas.runtime.errors import EpisodeError, StoreError
+
+SECRET = "ghp_" + "a1B2" * 9
+
+
+@pytest.fixture
+def logged(runs, atlas_home) -> EpisodeStore:
+    """A log with three episodes."""
+    runs(["answer(text.count('notes.md'))"], "count words")
+    runs(["print(files.list())", "answer('Cannot: no tool does this.')"], "fly to the moon")
+    runs([f"secret = '{SECRET}'\nprint('x')", "print(secret)", "answer(1)"], "tell it")
+    with EpisodeStore(Path(atlas_home) / "episodes.db") as store:
+        yield store
+
+
+def test_files_are_the_owners_alone(logged, atlas_home):
+    for path in Path(atlas_home).glob("episodes.db*"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert logged.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def test_ids_sort_by_time():
+    ids = []
+    for _ in range(5):
+        ids.append(new_id())
+        time.sleep(0.002)
+    assert ids == sorted(ids) and all(len(one) == 26 for one in ids)
+
+
+def test_episodes_are_found_by_id_prefix_and_latest(logged):
+    rows = logged.list()
+    assert [row.task for row in rows] == ["tell it", "fly to the moon", "count words"]
+    assert logged.find("latest") == rows[0] == logged.find(rows[0].id.lower()) == logged.find(rows[0].id[:24])
+    assert logged.get(rows[2].id).as_episode().answer == 4
+    assert logged.get(rows[1].id).as_episode().status == "gave_up"
+    with pytest.raises(EpisodeError, match="more than one"):
+        logged.find(rows[0].id[:2])
+    for key in ("", "nonsense", "%"):
+        with pytest.raises(EpisodeError):
+            logged.find(key)
+
+
+def test_rating_and_removing(logged):
+    first = logged.list()[-1].id
+    rated = logged.rate(first, "failed")
+    assert (rated.outcome, rated.reward) == ("rated", 0.0)
+    assert logged.remove(first) == first
+    assert logged.connection.execute("SELECT count(*) FROM calls WHERE episode = ?", (first,)).fetchone()[0] == 0
+    assert logged.remove_older(1) == 0
+    assert logged.remove_older(0) == 2
+
+
+def test_nothing_is_kept_with_no_log(runs, atlas_home):
+    runs(["answer(1)"], log=False)
+    assert not (Path(atlas_home) / "episodes.db").exists()
+
+
+def test_an_export_merges_into_another_log_unchanged(logged, tmp_path):
+    path = tmp_path / "log.jsonl"
+    with path.open("w") as out:
+        assert export_episodes(logged, out) == 3
+    with EpisodeStore(tmp_path / "other.db") as other:
+        assert import_episodes(other, path) == 3
+        assert import_episodes(other, path) == 0
+        for identifier in logged.ids():
+            assert document_of(other, identifier) == document_of(logged, identifier)
+            assert other.get(identifier) == logged.get(identifier)
+
+
+@pytest.mark.parametrize("line", [
+    "{", "[]", '{"format": "atlas-episode-1"}', '{"format": "x"}',
+    '{"format": "atlas-episode-1", "episode": {"id": 1}, "turns": [], "calls": []}',
+    '{"format": "atlas-episode-1", "episode": {"id": "A", "task": {}}, "turns": [], "calls": []}',
+])  # fmt: skip
+def test_a_damaged_export_is_named_with_its_line_and_changes_nothing(logged, tmp_path, line):
+    path = tmp_path / "log.jsonl"
+    with path.open("w") as out:
+        export_episodes(logged, out)
+    path.write_text(path.read_text() + line + "\n")
+    with EpisodeStore(tmp_path / "other.db") as other:
+        with pytest.raises(EpisodeError) as caught:
+            import_episodes(other, path)
+        assert caught.value.where.endswith("line 4")
+        assert other.ids() == []
+
+
+def test_messages_hold_one_conversation_per_training_row(logged):
+    out = io.StringIO()
+    assert export_episodes(logged, out, format="messages") == 3
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [message["role"] for message in lines[1]["messages"]] == ["system", "user", "assistant", "tool", "assistant"]
+
+
+def test_redaction_blots_out_secrets_and_takes_the_ids_of_touched_turns(logged):
+    out = io.StringIO()
+    export_episodes(logged, out, redact=True)
+    assert SECRET not in out.getvalue() and MARK in out.getvalue()
+    turns = json.loads(out.getvalue().splitlines()[2])["turns"]
+    assert all(turn["reply_ids"] is None and turn["logprobs"] is None for turn in turns)
+    untouched = json.loads(out.getvalue().splitlines()[0])["turns"]
+    assert untouched[0]["reply_ids"] is not None
+
+
+@pytest.mark.parametrize("text", [
+    "export OPENAI_API_KEY=sk-proj-abcdefghijklmnopqrstuv",
+    "Authorization: Bearer abcdef.ghijkl-mnopqr",
+    "postgres://ann:hunter22@db/x",
+    'password: "correct horse"',
+    "AKIAIOSFODNN7EXAMPLE",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----",
+    "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+])  # fmt: skip
+def test_secrets_are_known_by_their_form(text):
+    shown = Redaction({}).text(text)
+    for piece in ("sk-proj", "ghijkl", "hunter22", "correct", "AKIA", "MIIE", "dozjg"):
+        assert piece not in shown
+
+
+def test_secrets_are_known_as_values_of_the_environment():
+    redaction = Redaction({"MY_TOKEN": "plain-old-value", "HOME": "/home/ann"})
+    assert redaction.text("it was plain-old-value in /home/ann") == f"it was {MARK} in /home/ann"
+    assert redaction.value({"password": "abcd", "n": 3})["password"] == MARK
+
+
+def test_a_log_of_a_newer_atlas_is_not_touched(tmp_path):
+    path = tmp_path / "episodes.db"
+    EpisodeStore(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    with pytest.raises(StoreError, match="version"):
+        EpisodeStore(path)
+
+
+@pytest.mark.parametrize("content", [b"this is no database at all, only text " * 40, b"SQLite format 3\0" + b"\xff" * 3000])
+def test_a_damaged_log_is_named(tmp_path, content):
+    path = tmp_path / "episodes.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        EpisodeStore(path)
+    assert caught.value.where == str(path) and "--no-log" in caught.value.mend
+
+
+def test_a_folder_in_the_place_of_the_log_is_named(tmp_path):
+    (tmp_path / "episodes.db").mkdir()
+    with pytest.raises(StoreError):
+        EpisodeStore(tmp_path / "episodes.db")
+
+
+def test_a_full_disk_stops_the_run_before_the_call_is_sent(runs, workspace):
+    async def fill(text: str) -> str:
+        """Makes the log unable to grow."""
+        runtime.store.connection.execute("PRAGMA max_page_count = 1")
+        return text
+
+    async def go():
+        nonlocal runtime
+        async with runs.runtime(
+            ["app.fill('x')\nfor n in range(100):\n    files.write(f'{n}.txt', 'y' * 4000)"], tools=[fill]
+        ) as runtime:
+            with pytest.raises(StoreError) as caught:
+                await runtime.run("a task")
+        return caught.value
+
+    runtime = None
+    problem = asyncio.run(go())
+    assert "full" in problem.message and "--no-log" in problem.mend
+    assert len(list(workspace.glob("*.txt"))) < 100
+
+
+def test_processes_write_at_once(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from atlas.runtime.episodes import EpisodeStore\n"
+        "from atlas.runtime.episodes.journal import Journal, Place\nfrom atlas.runtime.policies.base import PolicyIdentity\n"
+        "with EpisodeStore(Path(sys.argv[1])) as store:\n"
+        "    for n in range(20):\n"
+        "        journal = Journal.begin(store, 't', PolicyIdentity('m'), {}, counting='exact', atlas='0')\n"
+        "        journal.call_settled(Place(1, 1, 0), 'a.b', {}, ok=True, value=n)\n"
+        "        journal.finish('answered', n, seconds=0, error=None, notes=[])\n"
+    )
+    path = tmp_path / "episodes.db"
+    workers = [subprocess.Popen([sys.executable, "-c", script, str(path)]) for _ in range(3)]
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    with EpisodeStore(path) as store:
+        assert len(store.ids()) == 60
+        assert not store.is_running(store.list()[0])

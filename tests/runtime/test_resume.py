@@ -1,0 +1,273 @@
+"""Going on with a run that died: recorded returns are used, nothing recorded is sent again, differences stop it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from atlas.runtime.errors import EpisodeError, ReplayMismatch, UnknownFate
+from atlas.runtime.policies.scripted import ScriptedPolicy
+
+
+class Died(BaseException):
+    """Stands for the death of the process: nothing below the loop catches it."""
+
+
+class World:
+    """Tools that count how often they were called, and that can bring the run down."""
+
+    def __init__(self):
+        self.sent = []
+        self.die_at = None
+
+    def tools(self):
+        def add(number: int) -> int:
+            """Add a number to the list."""
+            self.sent.append(number)
+            if self.die_at == number:
+                raise Died
+            return len(self.sent)
+
+        return [add]
+
+
+REPLIES = [
+    "import datetime\nstarted = datetime.datetime.now()\nfirst = [app.add(n) for n in range(3)]\nprint(first)",
+    "second = [app.add(n) for n in range(3, 6)]\nprint(started == started, second)",
+    "answer([first, second, started.year > 2000])",
+]
+
+
+def by_turn(replies):
+    return ScriptedPolicy(lambda conversation: replies[sum(m["role"] == "assistant" for m in conversation.messages)])
+
+
+async def broken_run(runs, world, replies, die):
+    """Run until the journal writes what `die` picks, then kill the run as a crash would."""
+    async with runs.runtime(by_turn(replies), tools=world.tools()) as runtime:
+        journal_write = None
+        from atlas.runtime.episodes.journal import Journal
+
+        journal_write = Journal._write
+
+        def write(self, statement, values):
+            if die(statement, values):
+                raise Died
+            journal_write(self, statement, values)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Journal, "_write", write)
+            with pytest.raises(Died):
+                await runtime.run("a task")
+        runtime.store.connection.execute("UPDATE episodes SET status = NULL, owner = 'elsewhere 1 1'")
+
+
+async def resumed(runs, world, replies, **options):
+    async with runs.runtime(by_turn(replies), tools=world.tools()) as runtime:
+        assert runtime.store.get("latest").as_episode().status == "interrupted"
+        episode = await runtime.resume(**options)
+        return episode, runtime.store.get(episode.id)
+
+
+def writes(number, word):
+    """Picks the `number`th statement that begins with `word`."""
+    seen = []
+
+    def die(statement, values):
+        if statement.startswith(word):
+            seen.append(1)
+        return len(seen) == number and statement.startswith(word)
+
+    return die
+
+
+@pytest.mark.parametrize(
+    "die",
+    [writes(1, "INSERT INTO turns"), writes(1, "INSERT INTO calls"), writes(3, "INSERT INTO calls"),
+     writes(1, "UPDATE turns"), writes(2, "INSERT INTO turns"), writes(5, "INSERT INTO calls"), writes(2, "UPDATE turns"),
+     writes(3, "INSERT INTO turns"), writes(3, "UPDATE turns")],
+)  # fmt: skip
+def test_a_run_that_died_between_calls_goes_on_without_sending_any_again(runs, die):
+    async def go():
+        world = World()
+        await broken_run(runs, world, REPLIES, die)
+        before = list(world.sent)
+        episode, record = await resumed(runs, world, REPLIES)
+        return before, world, episode, record
+
+    before, world, episode, record = asyncio.run(go())
+    assert (episode.status, episode.answer) == ("answered", [[1, 2, 3], [4, 5, 6], True])
+    assert world.sent == [0, 1, 2, 3, 4, 5]
+    assert (episode.turns, episode.tool_calls, len(record.turns)) == (3, 6, 3)
+    assert [call.number for call in record.calls] == [1, 2, 3, 4, 5, 6]
+    assert len(before) <= 6
+
+
+@pytest.mark.parametrize("fate", ["stop", "repeat", "report"])
+def test_a_call_in_flight_is_asked_about(runs, fate):
+    async def go():
+        world = World()
+        await broken_run(runs, world, REPLIES, writes(2, "UPDATE calls"))
+        assert world.sent == [0, 1]
+        if fate == "stop":
+            with pytest.raises(UnknownFate) as caught:
+                await resumed(runs, world, REPLIES, in_flight="stop")
+            assert "app.add(number=1)" in caught.value.message
+            fate_of_second_try = "repeat"  # it can still be resumed
+        else:
+            fate_of_second_try = fate
+        asked = []
+
+        def decide(call):
+            asked.append((call.number, call.tool, call.arguments))
+            return fate_of_second_try
+
+        episode, record = await resumed(runs, world, [*REPLIES, "answer('told')"], in_flight=decide)
+        assert asked == [(2, "app.add", {"number": 1})]
+        return world, episode, record
+
+    world, episode, record = asyncio.run(go())
+    assert episode.status == "answered"
+    if fate == "report":
+        assert world.sent[:2] == [0, 1] and world.sent.count(1) == 1
+        assert record.calls[1].error_kind == "unknown_fate"
+        assert "unknown" in record.turns[1].prompt_text and "app.add(number=1)" in record.turns[1].prompt_text
+    else:
+        assert world.sent == [0, 1, 1, 2, 3, 4, 5]
+        assert record.calls[1].attempts == 2
+
+
+def test_a_call_that_may_be_repeated_is_repeated_unasked(runs, workspace):
+    replies = ["print(files.list())\nanswer(files.read('notes.md'))"]
+
+    async def go():
+        await broken_run(runs, World(), replies, writes(2, "UPDATE calls"))
+        return await resumed(runs, World(), replies, in_flight="stop")
+
+    episode, record = asyncio.run(go())
+    assert episode.answer == "one two three\nfour\n"
+    assert [call.attempts for call in record.calls] == [1, 2]
+
+
+def test_a_program_that_calls_something_else_is_stopped_with_both_shown(runs):
+    async def go():
+        world = World()
+        replies = ["import datetime\nx = app.add(1)\ny = app.add(2)\nanswer(y)"]
+        await broken_run(runs, world, replies, writes(2, "INSERT INTO calls"))
+        async with runs.runtime(by_turn(replies), tools=world.tools()) as runtime:
+            runtime.store.connection.execute("UPDATE calls SET arguments = '{\"number\":7}'")
+            with pytest.raises(ReplayMismatch) as caught:
+                await runtime.resume()
+            return world, caught.value, runtime.store.get("latest").episode
+
+    world, problem, row = asyncio.run(go())
+    assert "app.add(number=1)" in problem.message and "app.add(number=7)" in problem.message
+    assert world.sent == [1] and row.status == "interrupted"
+
+
+def test_an_episode_that_has_ended_or_runs_is_not_resumed(runs):
+    runs(["answer(1)"])
+
+    async def go():
+        async with runs.runtime(["answer(1)"]) as runtime:
+            with pytest.raises(EpisodeError, match="has ended"):
+                await runtime.resume()
+            from atlas.runtime.episodes.owner import this_process
+
+            runtime.store.connection.execute("UPDATE episodes SET status = NULL, owner = ?", (this_process(),))
+            with pytest.raises(EpisodeError, match="is running"):
+                await runtime.resume()
+            with pytest.raises(EpisodeError, match="no episode"):
+                await runtime.resume("01ZZZ")
+
+    asyncio.run(go())
+
+
+def test_overlapping_calls_are_replayed_in_the_order_in_which_they_came_back(runs):
+    replies = ["order = []\n\n\nasync def one(n):\n    await app.wait(n)\n    order.append(n)\n\n\n"
+               "import asyncio\nawait asyncio.gather(one(1), one(2), one(3))\nprint(order)", "answer(order)"]  # fmt: skip
+
+    def tools(order):
+        gates = {n: asyncio.Event() for n in (1, 2, 3)}
+
+        async def wait(n: int) -> int:
+            """Wait for its turn."""
+            if n == order[0]:
+                gates[n].set()
+            await gates[n].wait()
+            place = order.index(n) + 1
+            if place < 3:
+                gates[order[place]].set()
+            return n
+
+        return [wait]
+
+    async def go():
+        from atlas.runtime.episodes.journal import Journal
+
+        write = Journal._write
+
+        def dying(self, statement, values):
+            if writes_of_turns.append(statement.startswith("INSERT INTO turns")) or sum(writes_of_turns) == 2:
+                raise Died
+            write(self, statement, values)
+
+        writes_of_turns = []
+        async with runs.runtime(by_turn(replies), tools=tools([2, 3, 1])) as runtime:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
+                patch.setattr(Journal, "_write", dying)
+                await runtime.run("a task")
+            printed = runtime.store.get("latest").turns[0].output
+        async with runs.runtime(by_turn(replies), tools=tools([1, 2, 3])) as runtime:
+            runtime.store.connection.execute("UPDATE episodes SET owner = 'elsewhere 1 1'")
+            return printed, await runtime.resume()
+
+    printed, episode = asyncio.run(go())
+    assert printed.strip() == "[2, 3, 1]"
+    assert episode.answer == [2, 3, 1]
+
+
+def test_a_fork_goes_on_from_a_call_as_an_episode_of_its_own(runs, tmp_path):
+    async def go():
+        world = World()
+        async with runs.runtime(by_turn(REPLIES), tools=world.tools()) as runtime:
+            first = await runtime.run("a task")
+            forked = await runtime.fork(first.id, at=4)
+            record = runtime.store.get(forked.id)
+            anew = await runtime.fork(first.id, at=0)
+            with pytest.raises(EpisodeError, match="no call 40"):
+                await runtime.fork(first.id, at=40)
+            return world, first, forked, anew, record
+
+    world, first, forked, anew, record = asyncio.run(go())
+    assert forked.parent == first.id and forked.id != first.id and record.episode.forked_at == 4
+    assert world.sent[:6] == [0, 1, 2, 3, 4, 5]
+    assert world.sent[6:8] == [4, 5]
+    assert forked.answer == [[1, 2, 3], [4, 7, 8], True]
+    assert anew.answer[0] == [9, 10, 11]
+
+
+def test_a_fork_over_a_copy_of_the_workspace_makes_its_changes_there(runs, workspace, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "notes.md").write_text((workspace / "notes.md").read_text())
+    replies = [
+        "files.write('a.txt', clock.now())\nfiles.append('a.txt', '!')\nfiles.write('b.txt', 'x')",
+        "answer(files.list())",
+    ]
+
+    async def go():
+        async with runs.runtime(by_turn(replies)) as runtime:
+            first = await runtime.run("a task")
+            forked = await runtime.fork(first.id, at=3, workspace=copy)
+            with pytest.raises(ReplayMismatch):
+                await runtime.fork(first.id, at=3, workspace=tmp_path / "nothing")
+            return first, forked
+
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "nothing" / "a.txt").mkdir()
+    first, forked = asyncio.run(go())
+    assert first.answer == ["a.txt", "b.txt", "notes.md", "todo.txt"]
+    assert forked.answer == ["a.txt", "b.txt", "notes.md"]
+    assert (copy / "a.txt").read_text() == (workspace / "a.txt").read_text()
