@@ -22,11 +22,10 @@ _THINK = re.compile(r"<(think|thinking|thought|reasoning|seed:think)>(.*?)(?:</\
 _THINK_END = re.compile(r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]", re.IGNORECASE)
 _MISTRAL_THINK = re.compile(r"\[THINK\](.*?)(?:\[/THINK\]|\Z)", re.DOTALL)
 _CHANNEL = re.compile(
-    r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>(.*?)(?=<\|end\|>|<\|return\|>|<\|call\|>|<\|start\|>|<\|channel\|>|\Z)", re.DOTALL
+    r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>(.*?)(?=<\|end\|>|<\|return\|>|<\|call\|>|<\|start\|>|<\|channel\|>|\Z)",
+    re.DOTALL,
 )
-_FENCE = re.compile(
-    r"^[ \t]*(```+|~~~+)[ \t]*([\w+.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE
-)
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w+.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 _CODE_TAG = re.compile(r"<(code|python|program|execute)>\s*\n?(.*?)(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _CALL_TAG = re.compile(
     r"(?:<tool_calls?>|<\|tool_call\|>|<function_call>|\[TOOL_CALLS\])(.*?)"
@@ -36,8 +35,23 @@ _CALL_TAG = re.compile(
 _PROGRAM_LANGUAGES = frozenset(("", "python", "py", "python3", "tool_code", "program", "code"))
 # End-of-turn strings that a server may leave at the end of a reply, whole or cut short.
 _STOPS = (
-    "<|im_end|>", "<|im_start|>", "<|end|>", "<|eot_id|>", "<|endoftext|>", "<|end_of_text|>", "<|eom_id|>", "<end_of_turn>",
-    "<|return|>", "<|user|>", "<|assistant|>", "<|result|>", "</s>", "<eos>", "<|END_OF_TURN_TOKEN|>", "[INST]", "[/INST]",
+    "<|im_end|>",
+    "<|im_start|>",
+    "<|end|>",
+    "<|eot_id|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eom_id|>",
+    "<end_of_turn>",
+    "<|return|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|result|>",
+    "</s>",
+    "<eos>",
+    "<|END_OF_TURN_TOKEN|>",
+    "[INST]",
+    "[/INST]",
 )
 _SHORTEST_STOP = 3
 
@@ -211,8 +225,10 @@ def _is_prose(text: str) -> bool:
     tree = _parsed(text)
     if tree is None:
         return not _looks_like_program(text)
-    return all(isinstance(node, ast.Expr) and isinstance(node.value, (ast.Name, ast.Tuple)) and _only_names(node.value)
-               for node in tree.body)
+    return all(
+        isinstance(node, ast.Expr) and isinstance(node.value, (ast.Name, ast.Tuple)) and _only_names(node.value)
+        for node in tree.body
+    )
 
 
 def _only_names(node: ast.expr) -> bool:

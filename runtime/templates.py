@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from .policies.errors import BadTemplate
 
@@ -60,8 +60,15 @@ class ChatShape:
     @property
     def delimiters(self) -> str:
         """All trusted text, for finding its control strings."""
-        parts = (self.opening, self.to_user, self.to_reply, self.user.before, self.user.after,
-                 self.result.before, self.result.after)
+        parts = (
+            self.opening,
+            self.to_user,
+            self.to_reply,
+            self.user.before,
+            self.user.after,
+            self.result.before,
+            self.result.after,
+        )
         return "\n".join(parts)
 
     def clean(self, text: str) -> str:
@@ -77,8 +84,13 @@ class ChatTemplate:
 
         self.where = where
         self._fixed: dict[str, Any] = {
-            "bos_token": bos, "eos_token": eos, "pad_token": "", "unk_token": "",
-            "enable_thinking": thinking, "thinking": thinking, "add_generation_prompt": True,
+            "bos_token": bos,
+            "eos_token": eos,
+            "pad_token": "",
+            "unk_token": "",
+            "enable_thinking": thinking,
+            "thinking": thinking,
+            "add_generation_prompt": True,
         }
         try:
             self._template = _environment().from_string(source)
@@ -87,7 +99,7 @@ class ChatTemplate:
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt for these messages, ending where the reply begins."""
-        text = self._template.render(messages=[dict(message) for message in messages], **self._fixed)
+        text: str = self._template.render(messages=[dict(message) for message in messages], **self._fixed)
         if len(text) > _MAX_RENDERED:
             raise ValueError("it renders more than a million characters")
         return text
@@ -177,7 +189,7 @@ class ChatTemplate:
         return BadTemplate(
             f"the chat template of {self.where or 'this model'} cannot be used: {reason}",
             where=self.where,
-            mend="choose a model with another chat template, or serve this one with llama-server and give its http:// address",
+            mend="choose a model with another chat template, or serve this one with llama-server and give its address",
         )
 
 
@@ -205,15 +217,13 @@ def _environment() -> Any:
     class Generation(Extension):
         """`{% generation %}` marks replies for training; for a prompt it is transparent."""
 
-        tags = {"generation"}
+        tags: ClassVar[set[str]] = {"generation"}
 
         def parse(self, parser: Any) -> Any:
             next(parser.stream)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
     environment.filters["tojson"] = _tojson
     environment.filters["fromjson"] = json.loads
     environment.globals["raise_exception"] = _raise
@@ -230,8 +240,12 @@ def _strftime_now(form: str) -> str:
 
 
 def _tojson(
-    value: object, ensure_ascii: bool = False, indent: int | None = None,
-    separators: tuple[str, str] | None = None, sort_keys: bool = False, **_: object,
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+    **_: object,
 ) -> str:
     """Plain JSON, without the HTML escaping of Jinja's own filter."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
@@ -239,7 +253,7 @@ def _tojson(
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "<|im_start|>assistant\n"
+    "{{ '<|im_start|>assistant\n' }}"
 )
 """For a model without a template whose vocabulary has ChatML's tokens."""
 

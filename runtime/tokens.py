@@ -8,9 +8,9 @@ result is checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 _CONTROL, _USER_DEFINED, _UNKNOWN = 8, 16, 1
 _SENTINEL = "\n"
@@ -37,6 +37,30 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+def _is_special(text: str) -> bool:
+    return len(text) > 1 and bool(text.strip(" \t\r\n▁"))
+
+
+class SpecialCutter:
+    """Cuts untrusted text inside every special string, so that no part holds a whole one."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        wanted = sorted(filter(_is_special, texts), key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, wanted))) if wanted else None
+
+    def parts(self, text: str) -> list[str]:
+        """The pieces of `text`, in order and without loss."""
+        if self._pattern is None:
+            return [text]
+        parts, start = [], 0
+        for match in self._pattern.finditer(text):
+            cut = match.start() + 1
+            parts.append(text[start:cut])
+            start = cut
+        parts.append(text[start:])
+        return [part for part in parts if part]
+
+
 class LlamaTokenizer:
     """The tokenizer of a loaded llama.cpp model; `model` only has to stay alive, its weights may be missing."""
 
@@ -44,7 +68,7 @@ class LlamaTokenizer:
         import llama_cpp
 
         self._llama = llama_cpp
-        self._vocab = vocab
+        self._handle: Any = vocab
         self._owner = owner
         self.size: int = llama_cpp.llama_vocab_n_tokens(vocab)
         self.bos: int = llama_cpp.llama_vocab_bos(vocab)
@@ -52,11 +76,21 @@ class LlamaTokenizer:
         self.adds_bos: bool = bool(llama_cpp.llama_vocab_get_add_bos(vocab))
         self._sentinel = self._find_sentinel()
 
+    @property
+    def _vocab(self) -> Any:
+        if self._handle is None:
+            raise RuntimeError("the model of this tokenizer was closed")
+        return self._handle
+
+    def close(self) -> None:
+        """The model is about to be freed: any later use is an error instead of a crash."""
+        self._handle = None
+
     def encode(self, text: str, special: bool = False) -> list[int]:
         """Ids of `text` as it continues a prompt (no BOS, no space put in front by an SPM vocabulary)."""
         if special:
             return self._continuing(text, special=True)
-        return [token for part in self._harmless(text) for token in self._checked(part)]
+        return [token for part in self._cutter.parts(text) for token in self._checked(part)]
 
     def encode_opening(self, text: str) -> list[int]:
         """Ids of trusted text at the very beginning of a prompt."""
@@ -93,27 +127,15 @@ class LlamaTokenizer:
         attribute = self._llama.llama_vocab_get_attr
         wanted = _CONTROL | _USER_DEFINED | _UNKNOWN
         texts = {self.token_text(t) for t in range(self.size) if attribute(self._vocab, t) & wanted}
-        return sorted((text for text in texts if len(text) > 1 and text.strip(" \t\r\n▁")), key=len, reverse=True)
+        return sorted((text for text in texts if _is_special(text)), key=len, reverse=True)
 
     @cached_property
-    def _special_pattern(self) -> re.Pattern[str] | None:
-        return re.compile("|".join(map(re.escape, self.special_texts))) if self.special_texts else None
+    def _cutter(self) -> SpecialCutter:
+        return SpecialCutter(self.special_texts)
 
     @cached_property
     def _pieces_cache(self) -> dict[int, bytes]:
         return {}
-
-    def _harmless(self, text: str) -> list[str]:
-        """`text` cut inside every special string, so that no part holds a whole one."""
-        if self._special_pattern is None:
-            return [text]
-        parts, start = [], 0
-        for match in self._special_pattern.finditer(text):
-            cut = match.start() + 1
-            parts.append(text[start:cut])
-            start = cut
-        parts.append(text[start:])
-        return [part for part in parts if part]
 
     def _checked(self, text: str) -> list[int]:
         ids = self._continuing(text, special=False)
@@ -136,7 +158,7 @@ class LlamaTokenizer:
     def _continuing(self, text: str, *, special: bool) -> list[int]:
         if not text:
             return []
-        if self._sentinel and not text.startswith(_SENTINEL):
+        if self._sentinel:
             ids = self._raw(utf8(_SENTINEL + text), special=special)
             if ids[: len(self._sentinel)] == self._sentinel:
                 return ids[len(self._sentinel) :]
@@ -169,7 +191,7 @@ class ByteTokenizer:
     """One id per UTF-8 byte; the scripted policy's own vocabulary. Id 256 ends a reply, ids from 257 open turns."""
 
     end = 256
-    markers = {"system": 257, "user": 258, "assistant": 259, "result": 260}
+    markers: ClassVar[dict[str, int]] = {"system": 257, "user": 258, "assistant": 259, "result": 260}
     size = 261
 
     def encode(self, text: str, special: bool = False) -> list[int]:

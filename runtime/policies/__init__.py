@@ -29,9 +29,29 @@ if TYPE_CHECKING:
     from .llama import LlamaPolicy
 
 __all__ = [
-    "AdapterError", "BadModelFile", "BadTemplate", "DownloadError", "EndpointBroken", "EndpointDown", "EndpointError",
-    "EndpointRefused", "EndpointTimeout", "HttpPolicy", "LlamaPolicy", "ModelError", "ModelNotFound", "Names", "NoTemplate",
-    "Policy", "PolicyIdentity", "PromptTooLong", "Proposal", "Sampling", "ScriptedPolicy", "load_policy", "nano_path",
+    "AdapterError",
+    "BadModelFile",
+    "BadTemplate",
+    "DownloadError",
+    "EndpointBroken",
+    "EndpointDown",
+    "EndpointError",
+    "EndpointRefused",
+    "EndpointTimeout",
+    "HttpPolicy",
+    "LlamaPolicy",
+    "ModelError",
+    "ModelNotFound",
+    "Names",
+    "NoTemplate",
+    "Policy",
+    "PolicyIdentity",
+    "PromptTooLong",
+    "Proposal",
+    "Sampling",
+    "ScriptedPolicy",
+    "load_policy",
+    "nano_path",
 ]
 
 

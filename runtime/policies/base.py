@@ -11,6 +11,7 @@ from ..conversation import Conversation
 if TYPE_CHECKING:
     from .names import Names
 
+Profile = Literal["compact", "full"]
 Counting = Literal["exact", "endpoint", "bound"]
 """How prompt tokens are counted: by the policy's own tokenizer, by its endpoint, or by an upper bound."""
 
@@ -68,9 +69,20 @@ class Proposal:
 class Policy(Protocol):
     """A language model that proposes replies."""
 
-    context_length: int
-    counting: Counting
-    profile: Literal["compact", "full"]
+    @property
+    def context_length(self) -> int:
+        """Tokens of prompt and reply together."""
+        ...
+
+    @property
+    def counting(self) -> Counting:
+        """How exact the sizes of its conversations are."""
+        ...
+
+    @property
+    def profile(self) -> Profile:
+        """Which system text it was made for."""
+        ...
 
     @property
     def identity(self) -> PolicyIdentity:

@@ -1,7 +1,7 @@
 """Breaks up the control strings of chat templates in untrusted text that goes over HTTP.
 
-A server renders the template itself and parses control strings wherever they stand, so a file that holds `<|im_start|>` could
-open a turn. One blank after the first character keeps the text readable and takes that power away. In process this is not
+A server renders the template itself and parses control strings wherever they stand, so a file that holds `<|im_start|>`
+could open a turn. One blank after the first character keeps the text readable and takes that power away. In process this is not
 needed: there, untrusted text is tokenised with special tokens off.
 """
 
@@ -20,7 +20,9 @@ _TURNS = re.compile(
     r"|(?P<seventh>[\]\[])(?=~[be]\]|e~\[)",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"<(?=/?(?:think|tool_call|tool_response|tool_results?|tools|function_call|tool_calls_?\w*)>)", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"<(?=/?(?:think|tool_call|tool_response|tool_results?|tools|function_call|tool_calls_?\w*)>)", re.IGNORECASE
+)
 
 
 def defuse(text: str, *, reply: bool = False) -> str:

@@ -1,18 +1,18 @@
 """The errors of models and endpoints; each names the file or endpoint in `.where` and the next step in `.mend`.
 
-    ModelError                        (derives from runtime.errors.AtlasRuntimeError)
-    ├── ModelNotFound                 no such file, package file, repository or model name
-    ├── BadModelFile                  not a GGUF, truncated, of an unknown version, or one llama.cpp refuses
-    ├── NoTemplate                    the model file carries no chat template
-    ├── BadTemplate                   no append-only prompt can be derived from its chat template
-    ├── AdapterError                  a LoRA adapter that does not fit the model
-    ├── PromptTooLong                 the prompt leaves no room for a reply in the context
-    ├── DownloadError                 a model repository could not be read
-    └── EndpointError                 an HTTP endpoint failed
-        ├── EndpointDown              no connection
-        ├── EndpointTimeout           it answered too slowly
-        ├── EndpointBroken            it answered, but not in the protocol (HTML, broken stream)
-        └── EndpointRefused           it answered with an error status (401, 404, 429, 5xx)
+ModelError                        (derives from runtime.errors.AtlasRuntimeError)
+├── ModelNotFound                 no such file, package file, repository or model name
+├── BadModelFile                  not a GGUF, truncated, of an unknown version, or one llama.cpp refuses
+├── NoTemplate                    the model file carries no chat template
+├── BadTemplate                   no append-only prompt can be derived from its chat template
+├── AdapterError                  a LoRA adapter that does not fit the model
+├── PromptTooLong                 the prompt leaves no room for a reply in the context
+├── DownloadError                 a model repository could not be read
+└── EndpointError                 an HTTP endpoint failed
+    ├── EndpointDown              no connection
+    ├── EndpointTimeout           it answered too slowly
+    ├── EndpointBroken            it answered, but not in the protocol (HTML, broken stream)
+    └── EndpointRefused           it answered with an error status (401, 404, 429, 5xx)
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ class _Reader:
         if count < 0 or end > len(self.data):
             raise BadModelFile(
                 f"{self.path} ends in the middle of its header: the file is truncated or damaged",
-                where=str(self.path), mend=_FETCH_AGAIN,
+                where=str(self.path),
+                mend=_FETCH_AGAIN,
             )
         piece = self.data[self.offset : end]
         self.offset = end
@@ -107,7 +108,8 @@ class _Reader:
             return self.skip_array()
         raise BadModelFile(
             f"{self.path} has a metadata value of unknown type {kind}: the file is damaged",
-            where=str(self.path), mend=_FETCH_AGAIN,
+            where=str(self.path),
+            mend=_FETCH_AGAIN,
         )
 
     def skip_array(self) -> LazyArray:
@@ -157,7 +159,8 @@ def read_header(path: str | Path) -> GGUFHeader:
         if version not in _VERSIONS:
             raise BadModelFile(
                 f"{file} is a GGUF of version {version}; versions 2 and 3 can be read",
-                where=str(file), mend="convert the model again with a current llama.cpp",
+                where=str(file),
+                mend="convert the model again with a current llama.cpp",
             )
         tensor_count, entries = reader.size(), reader.size()
         return GGUFHeader(file, version, tensor_count, dict(_entries(reader, entries)))
@@ -186,7 +189,8 @@ def _check_magic(file: Path) -> None:
     if head[:4] != b"GGUF":
         raise BadModelFile(
             f"{file} is not a GGUF model: it begins with {head[:4]!r} instead of b'GGUF'{_hint(head)}",
-            where=str(file), mend="give a .gguf file, or convert the model with llama.cpp's convert_hf_to_gguf.py",
+            where=str(file),
+            mend="give a .gguf file, or convert the model with llama.cpp's convert_hf_to_gguf.py",
         )
     if len(head) < 24:
         raise BadModelFile(f"{file} is only {len(head)} bytes long: truncated", where=str(file), mend=_FETCH_AGAIN)

@@ -1,7 +1,7 @@
 """The HTTP policy: any OpenAI-compatible endpoint, given as `http://host:port/v1#model-name`.
 
-Token ids and log-probabilities are taken wherever the server returns them (vLLM, llama-server). Where it does not, the proposal
-says so (`token_ids` is None, `sampler["token_ids"]` is False) and training by reinforcement leaves the episode out.
+Token ids and log-probabilities are taken wherever the server returns them (vLLM, llama-server). Where it does not, the
+proposal says so (`token_ids` is None, `sampler["token_ids"]` is False) and training by reinforcement leaves the episode out.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ class HttpPolicy:
     ) -> None:
         self._base, self._model = split_address(spec)
         host = urlsplit(self._base).netloc
-        self._withheld = api_key is not None and api_key_host is not None and api_key_host not in (host, urlsplit(self._base).hostname)
+        self._withheld = (
+            api_key is not None and api_key_host is not None and api_key_host not in (host, urlsplit(self._base).hostname)
+        )
         headers = {"Authorization": f"Bearer {api_key}"} if api_key and not self._withheld else {}
         self._wire = Wire(self._base, headers, patience or Patience())
         self._counter = EndpointCounter(self._base, lambda: self._model, headers)
@@ -245,7 +247,8 @@ class HttpPolicy:
             if names and self._model not in names:
                 return ModelNotFound(
                     f"{self._base} has no model {self._model!r}; it has {_listed(names)}",
-                    where=self._base, mend=f"give {self._base}#{names[0]}",
+                    where=self._base,
+                    mend=f"give {self._base}#{names[0]}",
                 )
         if refusal.status in (401, 403) and self._withheld:
             refusal.mend = "the key was given for another host and was not sent; give one for this host"
@@ -253,9 +256,15 @@ class HttpPolicy:
 
     def _body(self, conversation: HttpConversation, sampling: Sampling) -> dict[str, Any]:
         return {
-            "model": self._model, "messages": self._messages(conversation), "stream": True,
-            "stream_options": {"include_usage": True}, "temperature": sampling.temperature, "top_p": 1.0,
-            "seed": sampling.seed, "max_tokens": sampling.max_tokens, **_EXTRAS[self._extras],
+            "model": self._model,
+            "messages": self._messages(conversation),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "temperature": sampling.temperature,
+            "top_p": 1.0,
+            "seed": sampling.seed,
+            "max_tokens": sampling.max_tokens,
+            **_EXTRAS[self._extras],
         }
 
     def _messages(self, conversation: HttpConversation) -> list[dict[str, str]]:
@@ -299,27 +308,36 @@ class HttpPolicy:
         what = f"it has {_listed(names)}" if names else "and it lists none"
         raise ModelNotFound(
             f"{self._base} was given without a model name; {what}",
-            where=self._base, mend=f"give {self._base}#{names[0] if names else 'model-name'}",
+            where=self._base,
+            mend=f"give {self._base}#{names[0] if names else 'model-name'}",
         )
 
-    def _proposal(
-        self, answer: _Answer, conversation: HttpConversation, sampling: Sampling, seconds: float
-    ) -> Proposal:
+    def _proposal(self, answer: _Answer, conversation: HttpConversation, sampling: Sampling, seconds: float) -> Proposal:
         ids, logprobs = answer.tokens()
         exact = sampling.temperature in (0.0, 1.0) and self._extras == 0
         text = answer.text
         sampler: dict[str, object] = {
-            "temperature": sampling.temperature, "seed": sampling.seed, "greedy": sampling.temperature == 0, "top_p": 1.0,
-            "max_tokens": sampling.max_tokens, "constrain_names": False, "token_ids": ids is not None,
+            "temperature": sampling.temperature,
+            "seed": sampling.seed,
+            "greedy": sampling.temperature == 0,
+            "top_p": 1.0,
+            "max_tokens": sampling.max_tokens,
+            "constrain_names": False,
+            "token_ids": ids is not None,
             "untruncated": self._extras == 0,
         }
         if answer.prompt_ids is not None:
             sampler["prompt_ids"] = answer.prompt_ids
         return Proposal(
-            text=text, token_ids=ids, logprobs=logprobs, logprobs_at_temperature=logprobs if exact else None,
+            text=text,
+            token_ids=ids,
+            logprobs=logprobs,
+            logprobs_at_temperature=logprobs if exact else None,
             prompt_tokens=answer.prompt_tokens or conversation.size(),
             generated_tokens=answer.generated_tokens or (len(ids) if ids else len(text.encode("utf-8", "replace"))),
-            finish="length" if answer.finish == "length" else "stop", seconds=seconds, sampler=sampler,
+            finish="length" if answer.finish == "length" else "stop",
+            seconds=seconds,
+            sampler=sampler,
         )
 
 
@@ -340,7 +358,12 @@ def split_address(spec: str) -> tuple[str, str]:
 def _context_of(entry: dict[str, Any]) -> int | None:
     """Context length in a model listing: vLLM's, llama-server's."""
     meta = entry.get("meta") if isinstance(entry.get("meta"), dict) else {}
-    for value in (entry.get("max_model_len"), (meta or {}).get("n_ctx"), (meta or {}).get("n_ctx_train"), entry.get("context_length")):
+    for value in (
+        entry.get("max_model_len"),
+        (meta or {}).get("n_ctx"),
+        (meta or {}).get("n_ctx_train"),
+        entry.get("context_length"),
+    ):
         if isinstance(value, int) and value > 0:
             return value
     return None

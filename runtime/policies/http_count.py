@@ -1,7 +1,7 @@
 """Counting prompt tokens of an endpoint: by its own tokenizer where it has one, else by an upper bound.
 
-The bound is the number of UTF-8 bytes (no tokenizer makes more tokens than bytes) plus an allowance for the template. Each reply
-reports the exact size of its prompt, after which only the messages added since are estimated.
+The bound is the number of UTF-8 bytes (no tokenizer makes more tokens than bytes) plus an allowance for the template. Each
+reply reports the exact size of its prompt, after which only the messages added since are estimated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from .http_wire import transport_options
+from .http_wire import transport
 
 OPENING_TOKENS = 24
 MESSAGE_TOKENS = 12
@@ -28,7 +28,10 @@ class EndpointCounter:
         self._root = _root(base)
         self._base = base.rstrip("/")
         self._model = model
-        self._client = httpx.Client(headers=headers, timeout=_SECONDS, follow_redirects=False, **transport_options(base))
+        verify, trust_env = transport(base)
+        self._client = httpx.Client(
+            headers=headers, timeout=_SECONDS, follow_redirects=False, verify=verify, trust_env=trust_env
+        )
         self._route: str | None = None
         self._missing = False
         self._count = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._ask)
@@ -53,9 +56,11 @@ class EndpointCounter:
         self._client.close()
 
     def _ask(self, text: str) -> int:
-        routes = [self._route] if self._route else [
-            f"{self._root}/tokenize", f"{self._root}/extras/tokenize/count", f"{self._base}/tokenize"
-        ]
+        routes = (
+            [self._route]
+            if self._route
+            else [f"{self._root}/tokenize", f"{self._root}/extras/tokenize/count", f"{self._base}/tokenize"]
+        )
         for route in routes:
             answer = self._client.post(route, json=self._body(text))
             count = _counted(answer)
@@ -67,8 +72,13 @@ class EndpointCounter:
     def _body(self, text: str) -> dict[str, Any]:
         """One body that llama-server, vLLM and llama-cpp-python all understand."""
         return {
-            "content": text, "prompt": text, "input": text, "model": self._model(),
-            "add_special": False, "add_special_tokens": False, "parse_special": False,
+            "content": text,
+            "prompt": text,
+            "input": text,
+            "model": self._model(),
+            "add_special": False,
+            "add_special_tokens": False,
+            "parse_special": False,
         }
 
 

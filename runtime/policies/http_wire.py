@@ -42,7 +42,10 @@ class Wire:
         self._patience = patience
         timeout = httpx.Timeout(patience.silence_seconds, connect=patience.connect_seconds)
         # A redirect is never followed: it could carry the key to another host.
-        self._client = httpx.AsyncClient(headers=headers, timeout=timeout, follow_redirects=False, **transport_options(base))
+        verify, trust_env = transport(base)
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=timeout, follow_redirects=False, verify=verify, trust_env=trust_env
+        )
         self._random = random.Random()
 
     async def aclose(self) -> None:
@@ -116,7 +119,8 @@ class Wire:
         text = data.decode("utf-8", "replace")
         if "html" in kind or text.lstrip()[:1] == "<":
             raise self._broken(
-                "it answered with a web page instead of JSON", "check the address: most servers want http://host:port/v1#model"
+                "it answered with a web page instead of JSON",
+                "check the address: most servers want http://host:port/v1#model",
             )
         return self._parsed(text)
 
@@ -129,7 +133,9 @@ class Wire:
             raise self._broken(f"it sent {shorten(data)!r}", "check the address")
         if chunk.get("error"):
             raise EndpointRefused(
-                f"{self.base} reported an error: {shorten(_error_text(chunk))}", where=self.base, mend="look into the server's log"
+                f"{self.base} reported an error: {shorten(_error_text(chunk))}",
+                where=self.base,
+                mend="look into the server's log",
             )
         return chunk
 
@@ -138,7 +144,10 @@ class Wire:
         status = answer.status_code
         detail = "" if "html" in answer.headers.get("content-type", "") else shorten(_body_text(answer))
         error = EndpointRefused(
-            f"{self.base} answered {status}{f': {detail}' if detail else ''}", where=self.base, mend=_mend(status), status=status
+            f"{self.base} answered {status}{f': {detail}' if detail else ''}",
+            where=self.base,
+            mend=_mend(status),
+            status=status,
         )
         return _Again(error, _retry_after(answer)) if status in _RETRIED else error
 
@@ -146,12 +155,14 @@ class Wire:
         if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
             return EndpointDown(
                 f"no connection to {self.base}: {error or type(error).__name__}",
-                where=self.base, mend="start the server, or check host and port",
+                where=self.base,
+                mend="start the server, or check host and port",
             )
         if isinstance(error, httpx.TimeoutException):
             return EndpointTimeout(
                 f"{self.base} sent nothing for {self._patience.silence_seconds:g} seconds",
-                where=self.base, mend="wait until the server is free, or choose a smaller model",
+                where=self.base,
+                mend="wait until the server is free, or choose a smaller model",
             )
         return self._broken(f"the connection broke ({error or type(error).__name__})", "look into the server's log")
 
@@ -164,10 +175,10 @@ class Wire:
         return min(max(pause, after_seconds or 0.0), self._patience.longest_pause_seconds)
 
 
-def transport_options(base: str) -> dict[str, bool]:
-    """No certificates are loaded for plain HTTP, and no proxy stands between us and this machine."""
+def transport(base: str) -> tuple[bool, bool]:
+    """`verify` and `trust_env`: no certificates for plain HTTP, no proxy between us and this machine."""
     parts = urlsplit(base)
-    return {"verify": parts.scheme == "https", "trust_env": parts.hostname not in ("127.0.0.1", "localhost", "::1")}
+    return parts.scheme == "https", parts.hostname not in ("127.0.0.1", "localhost", "::1")
 
 
 class _Again(Exception):
@@ -187,7 +198,11 @@ def shorten(text: str) -> str:
 
 def _finishes(chunk: dict[str, Any]) -> bool:
     choices = chunk.get("choices")
-    return bool(choices) and isinstance(choices, list) and bool(isinstance(choices[0], dict) and choices[0].get("finish_reason"))
+    return (
+        bool(choices)
+        and isinstance(choices, list)
+        and bool(isinstance(choices[0], dict) and choices[0].get("finish_reason"))
+    )
 
 
 def _error_text(body: dict[str, Any]) -> str:

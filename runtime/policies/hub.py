@@ -18,7 +18,11 @@ def download(spec: str, *, quiet: bool = False) -> Path:
     """The local path of the GGUF that `spec` names; fetched if it is not in the cache of huggingface_hub."""
     match = _SPEC.fullmatch(spec)
     if match is None:
-        raise ModelNotFound(f"{spec!r} is not of the form hf:owner/name[:file]", where=spec, mend="for example hf:owner/name:model-q4_k_m.gguf")
+        raise ModelNotFound(
+            f"{spec!r} is not of the form hf:owner/name[:file]",
+            where=spec,
+            mend="for example hf:owner/name:model-q4_k_m.gguf",
+        )
     repository, wanted = match.groups()
     try:
         file = wanted or _only_file(repository, spec)
@@ -37,12 +41,16 @@ def _only_file(repository: str, spec: str) -> str:
     models = sorted(name for name in files if name.endswith(".gguf") and not _later_shard(name) and "mmproj" not in name)
     if not models:
         raise ModelNotFound(
-            f"the repository {repository} holds no GGUF file", where=spec, mend="look for a repository of the same model with -GGUF in its name"
+            f"the repository {repository} holds no GGUF file",
+            where=spec,
+            mend="look for a repository of the same model with -GGUF in its name",
         )
     if len(models) > 1:
         shown = ", ".join(models[:_LISTED_FILES]) + (" ..." if len(models) > _LISTED_FILES else "")
         raise ModelNotFound(
-            f"the repository {repository} holds {len(models)} GGUF files: {shown}", where=spec, mend=f"name one, for example {spec}:{models[0]}"
+            f"the repository {repository} holds {len(models)} GGUF files: {shown}",
+            where=spec,
+            mend=f"name one, for example {spec}:{models[0]}",
         )
     return models[0]
 
@@ -72,9 +80,11 @@ def _endpoint() -> str | None:
 
 def _progress_bar(quiet: bool) -> Any:
     """A bar on stderr, silent where nobody looks."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub import utils
 
-    class Bar(tqdm):  # type: ignore[misc, unused-ignore]
+    base: Any = utils.tqdm  # type: ignore[attr-defined]
+
+    class Bar(base):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             options["disable"] = quiet or not sys.stderr.isatty()
             options["file"] = sys.stderr
@@ -98,7 +108,9 @@ def _explained(error: Exception, spec: str, repository: str, wanted: str | None)
 
     if isinstance(error, LocalEntryNotFoundError):
         return DownloadError(
-            f"{spec} is not in the cache, and its host cannot be reached", where=spec, mend="check the connection, or give a .gguf file"
+            f"{spec} is not in the cache, and its host cannot be reached",
+            where=spec,
+            mend="check the connection, or give a .gguf file",
         )
     if isinstance(error, EntryNotFoundError):
         return ModelNotFound(
@@ -110,9 +122,15 @@ def _explained(error: Exception, spec: str, repository: str, wanted: str | None)
         )
     if isinstance(error, RepositoryNotFoundError):
         return ModelNotFound(
-            f"there is no public repository {repository}", where=spec, mend="check owner and name; for a private one set HF_TOKEN"
+            f"there is no public repository {repository}",
+            where=spec,
+            mend="check owner and name; for a private one set HF_TOKEN",
         )
     if isinstance(error, OSError) and error.errno == 28:
-        return DownloadError(f"the disk is full while fetching {spec}", where=spec, mend="free some space, or set HF_HOME to another disk")
+        return DownloadError(
+            f"the disk is full while fetching {spec}", where=spec, mend="free some space, or set HF_HOME to another disk"
+        )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return DownloadError(f"{spec} could not be fetched: {reason}", where=spec, mend="try again, or fetch the file yourself and give its path")
+    return DownloadError(
+        f"{spec} could not be fetched: {reason}", where=spec, mend="try again, or fetch the file yourself and give its path"
+    )

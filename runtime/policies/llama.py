@@ -12,9 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-from .base import Counting, PolicyIdentity, Proposal, Sampling
+from .base import Counting, PolicyIdentity, Profile, Proposal, Sampling
 from .errors import PromptTooLong
 from .file_hash import FileHash
 from .llama_model import LlamaModel
@@ -42,15 +41,19 @@ class LlamaPolicy:
     ) -> None:
         self._model = LlamaModel(Path(path).expanduser(), context_tokens=context_tokens, threads=threads)
         self._name = name or self._model.path.stem
-        self._template = TokenTemplate(self._model.chat_shape(thinking=thinking), self._model.tokenizer)
         self._hash = FileHash(self._model.path)
         self._adapter: tuple[str, FileHash] | None = None
         self._busy = asyncio.Lock()
         self._constraints: dict[Names, NameConstraint] = {}
         self.context_length = self._model.context_length
-        self.profile: Literal["compact", "full"] = "compact" if self._model.profile == "compact" else "full"
-        if adapter is not None:
-            self.use_adapter(adapter)
+        self.profile: Profile = "compact" if self._model.profile == "compact" else "full"
+        try:
+            self._template = TokenTemplate(self._model.chat_shape(thinking=thinking), self._model.tokenizer)
+            if adapter is not None:
+                self.use_adapter(adapter)
+        except BaseException:
+            self._model.close()
+            raise
 
     @property
     def identity(self) -> PolicyIdentity:
@@ -113,7 +116,8 @@ class LlamaPolicy:
         if room < _MARGIN_TOKENS:
             raise PromptTooLong(
                 f"the prompt has {len(prompt)} tokens, the context of {self._name} holds {self.context_length}",
-                where=self._name, mend="lower --budget, or load the model with a larger context",
+                where=self._name,
+                mend="lower --budget, or load the model with a larger context",
             )
         constraint = self._constraint(names) if sampling.constrain_names and names else None
         reused = self._model.read(prompt)
@@ -140,21 +144,25 @@ class LlamaPolicy:
             self._constraints[names] = NameConstraint(names, self._model.piece_index)
         return self._constraints[names]
 
-    def _proposal(
-        self, prompt: list[int], reply: _Reply, sampler: Sampler, reused: int, seconds: float
-    ) -> Proposal:
+    def _proposal(self, prompt: list[int], reply: _Reply, sampler: Sampler, reused: int, seconds: float) -> Proposal:
         steps = reply.steps
         marked = [position for position, step in enumerate(steps) if step.kept_mass is not None]
         settings = sampler.settings() | {
             "kept_mass": [steps[position].kept_mass for position in marked],
-            "kv_type": self._model.kv_type, "prefix_reused": reused,
+            "kv_type": self._model.kv_type,
+            "prefix_reused": reused,
         }
         return Proposal(
-            text=reply.text, token_ids=[step.token for step in steps],
+            text=reply.text,
+            token_ids=[step.token for step in steps],
             logprobs=[step.logprob for step in steps],
             logprobs_at_temperature=[step.logprob_at_temperature for step in steps],
-            prompt_tokens=len(prompt), generated_tokens=len(steps),
-            finish="stop" if reply.ended else "length", seconds=seconds, sampler=settings, constrained=marked,
+            prompt_tokens=len(prompt),
+            generated_tokens=len(steps),
+            finish="stop" if reply.ended else "length",
+            seconds=seconds,
+            sampler=settings,
+            constrained=marked,
         )
 
 

@@ -69,6 +69,8 @@ class LlamaModel:
 
     def read(self, prompt: list[int]) -> int:
         """Bring the KV cache to exactly `prompt`; returns how many tokens of it were there already."""
+        if self._context is None:
+            raise ModelError(f"{self.path.name} was closed", where=str(self.path), mend="load the policy again")
         keep = self._keep(prompt)
         fresh = prompt[keep:]
         for start in range(0, len(fresh), _BATCH_TOKENS):
@@ -105,6 +107,7 @@ class LlamaModel:
 
     def close(self) -> None:
         """Free context and weights; closing twice does nothing."""
+        self.tokenizer.close()
         if self._context is not None:
             self._llama.llama_free(self._context)
             self._context = None
@@ -119,9 +122,7 @@ class LlamaModel:
             if ours != theirs:
                 break
             common += 1
-        if common < len(self._cached) and not (
-            common and self._llama.llama_memory_seq_rm(self._memory, 0, common, -1)
-        ):
+        if common < len(self._cached) and not (common and self._llama.llama_memory_seq_rm(self._memory, 0, common, -1)):
             self.forget()  # recurrent models cannot be rolled back
             return 0
         del self._cached[common:]
@@ -135,7 +136,8 @@ class LlamaModel:
             self.forget()
             raise ModelError(
                 f"llama.cpp could not compute {len(tokens)} tokens of {self.path.name} (code {code}): {last_log()}",
-                where=str(self.path), mend="use a smaller context, or a smaller model",
+                where=str(self.path),
+                mend="use a smaller context, or a smaller model",
             )
         self._cached += tokens
 
@@ -152,7 +154,8 @@ class LlamaModel:
             self._llama.llama_model_free(self._model)
             raise ModelError(
                 f"no room for a context of {self.context_length} tokens: {last_log()}",
-                where=str(self.path), mend="ask for a smaller context",
+                where=str(self.path),
+                mend="ask for a smaller context",
             )
         return context
 
@@ -163,13 +166,15 @@ class LlamaModel:
         if header.architecture != self.header.architecture:
             raise AdapterError(
                 f"the adapter {path} was made for {header.architecture}, {self.path.name} is {self.header.architecture}",
-                where=str(path), mend="use the model that it was trained on, or --adapter none",
+                where=str(path),
+                mend="use the model that it was trained on, or --adapter none",
             )
         adapter = self._llama.llama_adapter_lora_init(self._model, os.fsencode(path))
         if not adapter:
             raise AdapterError(
                 f"the adapter {path} does not fit {self.path.name}: {last_log()}",
-                where=str(path), mend="use the model that it was trained on, or --adapter none",
+                where=str(path),
+                mend="use the model that it was trained on, or --adapter none",
             )
         return adapter
 
@@ -181,7 +186,8 @@ def shape_of(header: GGUFHeader, tokenizer: LlamaTokenizer, *, thinking: bool = 
         if "<|im_start|>" not in tokenizer.special_texts:
             raise NoTemplate(
                 f"{header.path} carries no chat template, and its vocabulary is not ChatML's",
-                where=str(header.path), mend="take an instruction-tuned model, or add tokenizer.chat_template with gguf-new-metadata",
+                where=str(header.path),
+                mend="take an instruction-tuned model, or add tokenizer.chat_template with gguf-new-metadata",
             )
         source = CHATML
     bos, eos = tokenizer.token_text(tokenizer.bos), tokenizer.token_text(tokenizer.eos)
@@ -198,7 +204,8 @@ def check_model(path: Path) -> GGUFHeader:
     if any(name in header.architecture for name in _EMBEDDING_MODELS):
         raise BadModelFile(
             f"{path} is an embedding model ({header.architecture}): it cannot write",
-            where=str(path), mend="choose an instruction-tuned language model",
+            where=str(path),
+            mend="choose an instruction-tuned language model",
         )
     if not header.architecture:
         raise BadModelFile(f"{path} does not name its architecture", where=str(path), mend="convert the model again")
@@ -215,7 +222,8 @@ def load_model(path: Path, *, vocabulary_only: bool = False) -> Any:
     if not model:
         raise BadModelFile(
             f"llama.cpp cannot load {path}: {last_log()}",
-            where=str(path), mend="fetch the file again; a newer llama-cpp-python may know a newer architecture",
+            where=str(path),
+            mend="fetch the file again; a newer llama-cpp-python may know a newer architecture",
         )
     return model
 

@@ -88,8 +88,27 @@ class NameState:
     """The lexer after some reply. `feed` returns False where the piece wrote a name that does not exist."""
 
     __slots__ = (
-        "table", "mode", "quote", "triple", "run", "opening", "escaped", "tail", "word", "attribute", "server", "callee",
-        "frames", "arg_start", "arg_first", "arg_word", "previous", "targets", "simple", "bound", "binding",
+        "arg_first",
+        "arg_start",
+        "arg_word",
+        "attribute",
+        "binding",
+        "bound",
+        "callee",
+        "escaped",
+        "frames",
+        "mode",
+        "opening",
+        "previous",
+        "quote",
+        "run",
+        "server",
+        "simple",
+        "table",
+        "tail",
+        "targets",
+        "triple",
+        "word",
     )
 
     def __init__(self, table: NameTable, *, thinking: bool = False) -> None:
@@ -116,8 +135,10 @@ class NameState:
     def strict(self) -> bool:
         """True where the word being written must be a parameter or a known name."""
         return (
-            self.table.variables is not None and len(self.frames) == 1
-            and self.frames[0].tool is not None and (self.arg_start or self.arg_first)
+            self.table.variables is not None
+            and len(self.frames) == 1
+            and self.frames[0].tool is not None
+            and (self.arg_start or self.arg_first)
         )
 
     @property
@@ -137,10 +158,34 @@ class NameState:
     def signature(self) -> tuple[object, ...]:
         """Everything that decides what may come next; equal signatures share a mask."""
         if self.mode is not CODE:
-            return (self.mode, self.quote, self.triple, self.run, self.opening, self.escaped, self.frames,
-                    self.arg_start, self.binding, self.tail if self.mode is THINKING else b"", self._bound_key())
-        return (self.word, self.attribute, self.server, self.callee, self.frames, self.arg_start, self.arg_first,
-                self.arg_word, self.previous, self.simple and self.targets, self._bound_key(), self.binding, self.tail[-7:])
+            return (
+                self.mode,
+                self.quote,
+                self.triple,
+                self.run,
+                self.opening,
+                self.escaped,
+                self.frames,
+                self.arg_start,
+                self.binding,
+                self.tail if self.mode is THINKING else b"",
+                self._bound_key(),
+            )
+        return (
+            self.word,
+            self.attribute,
+            self.server,
+            self.callee,
+            self.frames,
+            self.arg_start,
+            self.arg_first,
+            self.arg_word,
+            self.previous,
+            self.simple and self.targets,
+            self._bound_key(),
+            self.binding,
+            self.tail[-7:],
+        )
 
     def feed(self, piece: bytes) -> bool:
         """Go on with `piece`; False where a name in it does not exist (the state goes on all the same)."""

@@ -1,8 +1,8 @@
 """Lets only existing names come out where a tool or a parameter is being written.
 
 At such places a mask over the vocabulary is computed from the piece index; elsewhere the constraint costs next to nothing.
-The mask is exact: a token is left out if and only if writing it would make `NameState.allows` false (the property test compares
-the two), so the probability mass that it kept is the true one.
+The mask is exact: a token is left out if and only if writing it would make `NameState.allows` false (the property test
+compares the two), so the probability mass that it kept is the true one.
 """
 
 from __future__ import annotations

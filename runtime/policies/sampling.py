@@ -54,8 +54,13 @@ class Sampler:
         """What is logged of the sampler."""
         sampling = self._sampling
         return {
-            "temperature": sampling.temperature, "seed": sampling.seed, "greedy": sampling.temperature == 0,
-            "top_p": 1.0, "top_k": 0, "min_p": 0.0, "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "seed": sampling.seed,
+            "greedy": sampling.temperature == 0,
+            "top_p": 1.0,
+            "top_k": 0,
+            "min_p": 0.0,
+            "max_tokens": sampling.max_tokens,
             "constrain_names": self._constraint is not None,
         }
 

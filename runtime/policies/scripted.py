@@ -6,14 +6,16 @@ Its token ids are bytes, so that budgets, logging and training rows work without
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 from ..conversation import Conversation, Role
 from ..tokens import ByteTokenizer
 from .base import Counting, PolicyIdentity, Proposal, Sampling
-from .errors import ModelError
+from .errors import BadModelFile, ModelError, ModelNotFound
 from .names import Names
 
 Script = Sequence[str] | Callable[[Conversation], str]
@@ -65,6 +67,20 @@ class ScriptedPolicy:
         self.context_length = context_length
         self.profile = profile
 
+    @classmethod
+    def from_file(cls, path: str | Path) -> ScriptedPolicy:
+        """The policy whose replies are the JSON list of texts in a file."""
+        mend = 'the file must hold a JSON list of replies: ["answer(1)"]'
+        try:
+            replies = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ModelNotFound("there is no such script", where=str(path), mend=mend) from None
+        except (OSError, ValueError) as problem:
+            raise BadModelFile(f"not a script: {problem}", where=str(path), mend=mend) from None
+        if not isinstance(replies, list) or not all(isinstance(reply, str) for reply in replies):
+            raise BadModelFile("not a script: no list of texts", where=str(path), mend=mend)
+        return cls(replies)
+
     @property
     def identity(self) -> PolicyIdentity:
         """A hash of the list, so that different scripts are different policies."""
@@ -96,8 +112,13 @@ class ScriptedPolicy:
         if on_text is not None:
             on_text(text)
         return Proposal(
-            text=text, token_ids=ids, logprobs=[0.0] * len(ids), logprobs_at_temperature=[0.0] * len(ids),
-            prompt_tokens=prompt, generated_tokens=len(ids), finish="length" if cut else "stop",
+            text=text,
+            token_ids=ids,
+            logprobs=[0.0] * len(ids),
+            logprobs_at_temperature=[0.0] * len(ids),
+            prompt_tokens=prompt,
+            generated_tokens=len(ids),
+            finish="length" if cut else "stop",
             seconds=time.perf_counter() - started,
             sampler={"scripted": True, "greedy": True, "temperature": 0.0, "seed": sampling.seed},
         )
@@ -110,7 +131,9 @@ class ScriptedPolicy:
             return self._replies(conversation)
         if self._given >= len(self._replies):
             raise ModelError(
-                f"the script has only {len(self._replies)} replies", where="scripted policy", mend="add a reply to the script"
+                f"the script has only {len(self._replies)} replies",
+                where="scripted policy",
+                mend="add a reply to the script",
             )
         self._given += 1
         return self._replies[self._given - 1]

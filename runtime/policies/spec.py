@@ -1,4 +1,5 @@
-"""What a `--model` value means: `nano`, a GGUF path, `hf:owner/name[:file]`, or the address of an endpoint."""
+"""What a `--model` value means: `nano`, a GGUF path, `hf:owner/name[:file]`, the address of an endpoint, or
+`scripted:FILE`, a JSON list of replies for demonstrations and tests."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from .base import Policy
 
 _NANO = "nano"
+_SCRIPTED = "scripted:"
 
 
 def load_policy(
@@ -32,18 +34,22 @@ def load_policy(
     if spec.startswith(("http://", "https://")):
         if adapter is not None:
             raise AdapterError(
-                f"an adapter cannot be loaded into the endpoint {spec}", where=str(adapter), mend="load it in the server, or use a GGUF"
+                f"an adapter cannot be loaded into the endpoint {spec}",
+                where=str(adapter),
+                mend="load it in the server, or use a GGUF",
             )
         from .http import HttpPolicy
 
         key = api_key if api_key is not None else os.environ.get("ATLAS_API_KEY")
         return HttpPolicy(spec, api_key=key, api_key_host=api_key_host, context_tokens=context_tokens)
+    if spec.startswith(_SCRIPTED):
+        from .scripted import ScriptedPolicy
+
+        return ScriptedPolicy.from_file(spec.removeprefix(_SCRIPTED))
     from .llama import LlamaPolicy
 
     path, name = resolve(spec, quiet=quiet)
-    return LlamaPolicy(
-        path, adapter=adapter, context_tokens=context_tokens, threads=threads, thinking=thinking, name=name
-    )
+    return LlamaPolicy(path, adapter=adapter, context_tokens=context_tokens, threads=threads, thinking=thinking, name=name)
 
 
 def resolve(spec: str, *, quiet: bool = False) -> tuple[Path, str]:
@@ -57,7 +63,8 @@ def resolve(spec: str, *, quiet: bool = False) -> tuple[Path, str]:
     path = Path(spec).expanduser()
     if not spec.endswith(".gguf") and not path.exists():
         raise ModelNotFound(
-            f"no model is called {spec!r}", where=spec,
+            f"no model is called {spec!r}",
+            where=spec,
             mend="give nano, a .gguf file, hf:owner/name[:file], or http://host:port/v1#model-name",
         )
     return path, path.stem
@@ -68,7 +75,8 @@ def nano_path() -> Path:
     path = Path(__file__).resolve().parents[2] / "models" / "nano.gguf"
     if not path.is_file():
         raise ModelNotFound(
-            "the nano model is not in this installation", where=str(path),
+            "the nano model is not in this installation",
+            where=str(path),
             mend="build it with `make nano`, or give another --model",
         )
     return path

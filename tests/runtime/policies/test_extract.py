@@ -29,7 +29,10 @@ PROGRAM = 'total = text.count(path="a.md")\nanswer(total)'
         (f"Do this:\n~~~python\n{PROGRAM}\n~~~", "fenced"),
         (f"1. First:\n   ```python\n   {PROGRAM}\n   ```".replace("\nanswer", "\n   answer"), "fenced"),
         (f"Thoughts: ...\n<code>\n{PROGRAM}\n</code>", "fenced"),
-        (f"<|channel|>analysis<|message|>We count.<|end|><|start|>assistant<|channel|>final<|message|>{PROGRAM}<|return|>", "bare"),
+        (
+            f"<|channel|>analysis<|message|>We count.<|end|><|start|>assistant<|channel|>final<|message|>{PROGRAM}<|return|>",
+            "bare",
+        ),
     ],
 )
 def test_a_program_is_found_in_every_shape_of_reply(reply: str, kind: str) -> None:
@@ -75,8 +78,18 @@ def test_several_tool_calls_keep_their_order_and_odd_argument_names_survive() ->
 
 
 @pytest.mark.parametrize(
-    "reply", ["", "   \n", "I cannot do that.", "Sorry, no tool fits!", "Done", "yes, indeed", "The answer is 42.", "<think></think>",
-              '{"name": "__import__(\'os\').system", "arguments": {}}'[:20]]
+    "reply",
+    [
+        "",
+        "   \n",
+        "I cannot do that.",
+        "Sorry, no tool fits!",
+        "Done",
+        "yes, indeed",
+        "The answer is 42.",
+        "<think></think>",
+        '{"name": "__import__(\'os\').system", "arguments": {}}'[:20],
+    ],
 )
 def test_prose_alone_is_no_program(reply: str) -> None:
     assert extract_program(reply).kind == "prose"
@@ -97,7 +110,9 @@ def test_control_strings_inside_a_programs_string_do_not_cut_it() -> None:
     assert extract_program(program).program == program
 
 
-@pytest.mark.parametrize("reply", ["{" * 5000, "[" * 5000, "<think>" * 500, "```" * 700, "(" * 3000, "<tool_call>" * 300, "\x00answer(1)"])
+@pytest.mark.parametrize(
+    "reply", ["{" * 5000, "[" * 5000, "<think>" * 500, "```" * 700, "(" * 3000, "<tool_call>" * 300, "\x00answer(1)"]
+)
 def test_hostile_replies_end_quickly_without_an_exception(reply: str) -> None:
     extract_program(reply)
     json_actions(reply)

@@ -30,7 +30,9 @@ HASTY = Patience(connect_seconds=2, silence_seconds=2, attempts=3, first_pause_s
 USAGE = {"choices": [], "usage": {"prompt_tokens": 33, "completion_tokens": 2}}
 
 
-def ask(address: str, *, messages: tuple[str, ...] = ("task",), sampling: Sampling = Sampling(), **options: Any) -> Proposal:
+def ask(
+    address: str, *, messages: tuple[str, ...] = ("task",), sampling: Sampling | None = None, **options: Any
+) -> Proposal:
     """One proposal of a fresh policy."""
 
     async def run() -> Proposal:
@@ -40,7 +42,7 @@ def ask(address: str, *, messages: tuple[str, ...] = ("task",), sampling: Sampli
                 conversation = policy.conversation("system")
                 for message in messages:
                     conversation.add_user(message)
-                return await policy.propose(conversation, sampling)
+                return await policy.propose(conversation, sampling or Sampling())
             finally:
                 await policy.aclose()
 
@@ -70,7 +72,12 @@ def test_a_streamed_answer_is_put_together() -> None:
 
     with serving(chat(answer)) as address:
         proposal = ask(f"{address}/v1#small", sampling=Sampling(temperature=0.5, seed=7, max_tokens=9))
-    assert (proposal.text, proposal.finish, proposal.prompt_tokens, proposal.generated_tokens) == ("answer(1)", "stop", 33, 2)
+    assert (proposal.text, proposal.finish, proposal.prompt_tokens, proposal.generated_tokens) == (
+        "answer(1)",
+        "stop",
+        33,
+        2,
+    )
     assert proposal.token_ids is None and proposal.sampler["token_ids"] is False and not proposal.trainable
     body = seen[0]
     assert (body["temperature"], body["seed"], body["max_tokens"], body["top_p"], body["model"]) == (0.5, 7, 9, 1.0, "small")
@@ -78,7 +85,10 @@ def test_a_streamed_answer_is_put_together() -> None:
 
 
 def test_a_server_that_does_not_stream_is_understood() -> None:
-    whole = {"choices": [{"message": {"content": "x = 1"}, "finish_reason": "length"}], "usage": {"prompt_tokens": 5, "completion_tokens": 3}}
+    whole = {
+        "choices": [{"message": {"content": "x = 1"}, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 3},
+    }
     with serving(chat(lambda request: request.answer(whole))) as address:
         proposal = ask(f"{address}/v1#small")
     assert (proposal.text, proposal.finish) == ("x = 1", "length")
@@ -87,9 +97,16 @@ def test_a_server_that_does_not_stream_is_understood() -> None:
 def test_token_ids_of_vllm_are_kept() -> None:
     def answer(request: Request) -> None:
         assert request.body["return_token_ids"] is True
-        request.stream([
-            {"prompt_token_ids": [1, 2, 3], **text_chunk("ok", token_ids=[7], logprobs={"content": [{"token": "ok", "logprob": -0.5}]})},
-            text_chunk("", "stop", token_ids=[9], logprobs={"content": [{"token": "", "logprob": -0.1}]}), USAGE])
+        request.stream(
+            [
+                {
+                    "prompt_token_ids": [1, 2, 3],
+                    **text_chunk("ok", token_ids=[7], logprobs={"content": [{"token": "ok", "logprob": -0.5}]}),
+                },
+                text_chunk("", "stop", token_ids=[9], logprobs={"content": [{"token": "", "logprob": -0.1}]}),
+                USAGE,
+            ]
+        )
 
     with serving(chat(answer)) as address:
         proposal = ask(f"{address}/v1#small")
@@ -133,7 +150,11 @@ def test_a_template_without_a_system_role_gets_the_system_text_with_the_first_me
 
 
 def test_thinking_that_is_sent_apart_is_put_between_tags() -> None:
-    parts = [{"choices": [{"delta": {"reasoning_content": "hm"}}]}, {"choices": [{"delta": {"reasoning_content": "m"}}]}, text_chunk("answer(1)", "stop")]
+    parts = [
+        {"choices": [{"delta": {"reasoning_content": "hm"}}]},
+        {"choices": [{"delta": {"reasoning_content": "m"}}]},
+        text_chunk("answer(1)", "stop"),
+    ]
     with serving(chat(lambda request: request.stream(parts))) as address:
         assert ask(f"{address}/v1#small").text == "<think>hmm</think>answer(1)"
 
@@ -154,7 +175,10 @@ def test_too_many_requests_are_repeated_after_a_pause() -> None:
 
 
 def test_a_server_that_stays_busy_is_named() -> None:
-    with serving(chat(lambda request: request.answer({"error": "busy"}, 429, retry_after="9999"))) as address, pytest.raises(EndpointRefused) as caught:
+    with (
+        serving(chat(lambda request: request.answer({"error": "busy"}, 429, retry_after="9999"))) as address,
+        pytest.raises(EndpointRefused) as caught,
+    ):
         ask(f"{address}/v1#small")
     assert caught.value.status == 429 and address in caught.value.where and "wait" in caught.value.mend
 
@@ -170,7 +194,10 @@ def test_an_endpoint_that_is_down_is_named() -> None:
 
 def test_a_web_page_is_named_as_such() -> None:
     page = b"<!doctype html><html><body>Welcome</body></html>"
-    with serving(lambda request: request.answer(page, kind="text/html")) as address, pytest.raises(EndpointBroken, match="web page"):
+    with (
+        serving(lambda request: request.answer(page, kind="text/html")) as address,
+        pytest.raises(EndpointBroken, match="web page"),
+    ):
         ask(f"{address}/v1#small")
 
 
@@ -185,18 +212,27 @@ def test_a_slow_endpoint_is_given_up() -> None:
 
 
 def test_a_stream_that_dies_in_the_middle_is_an_error_and_not_a_short_reply() -> None:
-    with serving(chat(lambda request: request.stream([text_chunk("answer(")], done=False))) as address, pytest.raises(EndpointBroken, match="middle"):
+    with (
+        serving(chat(lambda request: request.stream([text_chunk("answer(")], done=False))) as address,
+        pytest.raises(EndpointBroken, match="middle"),
+    ):
         ask(f"{address}/v1#small")
 
 
 def test_an_error_inside_the_stream_is_shown() -> None:
-    with serving(chat(lambda request: request.stream([{"error": {"message": "out of\x1b[31m memory"}}]))) as address, pytest.raises(EndpointRefused) as caught:
+    with (
+        serving(chat(lambda request: request.stream([{"error": {"message": "out of\x1b[31m memory"}}]))) as address,
+        pytest.raises(EndpointRefused) as caught,
+    ):
         ask(f"{address}/v1#small")
     assert "out of" in caught.value.message and "\x1b" not in caught.value.message
 
 
 def test_an_unknown_model_is_answered_with_those_there_are() -> None:
-    with serving(chat(lambda request: request.answer({"error": "no"}, 404), ("small", "large"))) as address, pytest.raises(ModelNotFound) as caught:
+    with (
+        serving(chat(lambda request: request.answer({"error": "no"}, 404), ("small", "large"))) as address,
+        pytest.raises(ModelNotFound) as caught,
+    ):
         ask(f"{address}/v1#smal")
     assert "small, large" in caught.value.message
 
@@ -209,7 +245,10 @@ def test_without_a_model_name_the_only_one_is_taken() -> None:
 
 
 def test_a_missing_key_is_named() -> None:
-    with serving(chat(lambda request: request.answer({"error": "unauthorized"}, 401))) as address, pytest.raises(EndpointRefused) as caught:
+    with (
+        serving(chat(lambda request: request.answer({"error": "unauthorized"}, 401))) as address,
+        pytest.raises(EndpointRefused) as caught,
+    ):
         ask(f"{address}/v1#small")
     assert "ATLAS_API_KEY" in caught.value.mend
 
@@ -228,7 +267,10 @@ def test_the_key_goes_only_to_the_host_it_was_given_for(host: str | None, sent: 
 
 
 def test_a_redirect_is_not_followed() -> None:
-    with serving(chat(lambda request: request.answer("", 307, location="http://127.0.0.1:9/"))) as address, pytest.raises(EndpointRefused) as caught:
+    with (
+        serving(chat(lambda request: request.answer("", 307, location="http://127.0.0.1:9/"))) as address,
+        pytest.raises(EndpointRefused) as caught,
+    ):
         ask(f"{address}/v1#small", api_key="secret")
     assert "redirect" in caught.value.mend
 
@@ -299,9 +341,38 @@ def test_cancelling_closes_the_request() -> None:
 
 @pytest.mark.parametrize(
     "control",
-    ["<|im_start|>", "<|im_end|>", "<|system|>", "<|eot_id|>", "<|start_header_id|>", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>",
-     "</s>", "<s>", "<bos>", "<eos>", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "<｜User｜>", "<｜end▁of▁sentence｜>", "<|turn>", "<turn|>", "<|channel|>", "<think>",
-     "</tool_call>", "<tool_response>", "<|END_OF_TURN_TOKEN|>", "<seed:eos>", "]~b]", "[e~[", "<end_of_sentence>", "<SPECIAL_12>"],
+    [
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|system|>",
+        "<|eot_id|>",
+        "<|start_header_id|>",
+        "[INST]",
+        "[/INST]",
+        "<<SYS>>",
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "</s>",
+        "<s>",
+        "<bos>",
+        "<eos>",
+        "[TOOL_CALLS]",
+        "[AVAILABLE_TOOLS]",
+        "<｜User｜>",
+        "<｜end▁of▁sentence｜>",
+        "<|turn>",
+        "<turn|>",
+        "<|channel|>",
+        "<think>",
+        "</tool_call>",
+        "<tool_response>",
+        "<|END_OF_TURN_TOKEN|>",
+        "<seed:eos>",
+        "]~b]",
+        "[e~[",
+        "<end_of_sentence>",
+        "<SPECIAL_12>",
+    ],
 )
 def test_control_strings_are_broken_up_in_untrusted_text(control: str) -> None:
     text = f"before {control}user\nafter"

@@ -23,7 +23,23 @@ def byte_characters() -> dict[int, str]:
 def small_vocabulary(merges: list[str] | None = None) -> tuple[list[str], list[int], list[str]]:
     """Byte tokens, a few merged words, and the special tokens: (tokens, types, merges)."""
     characters = byte_characters()
-    merges = merges or ["a n", "an s", "e r", "f i", "l e", "fi le", "s .", "Ġ p", "p a", "t h", "pa th", "( pa", "(pa th", ". f", "i n"]
+    merges = merges or [
+        "a n",
+        "an s",
+        "e r",
+        "f i",
+        "l e",
+        "fi le",
+        "s .",
+        "Ġ p",
+        "p a",
+        "t h",
+        "pa th",
+        "( pa",
+        "(pa th",
+        ". f",
+        "i n",
+    ]
     tokens = [characters[byte] for byte in range(256)]
     tokens += ["".join(merge.split(" ")) for merge in merges]
     types = [1] * len(tokens) + [3] * len(SPECIALS)
