@@ -4,34 +4,75 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from ...tools_registry.search import ToolIndex
 from .base import Split, Task, World
+from .composed_beyond import beyond
 from .composed_compute import compute_tools
+from .composed_faults import trouble_tools
+from .composed_parts import Draft, Ground
 from .composed_schema import Entity, Field, make_fields, make_rows
-from .composed_single import Draft, Ground, single
+from .composed_single import single
 from .composed_speech import Speaker
-from .composed_tools import Composer, Records, Spec, Style, make_entity_tools, make_style, parameter, tool_name, wrapped
-from .composed_turns import MAKERS, beyond, long, search
+from .composed_tools import Records, Spec, Style, make_entity_tools, make_style
+from .composed_turns import MAKERS, long, search
 from .composed_words import THEMES, cached_pool, pseudo_word
 
 SHARES: dict[str, float] = {
-    "single": 0.25, "pipe": 0.17, "loop": 0.14, "condition": 0.14, "search": 0.12, "trouble": 0.08, "beyond": 0.10,
+    "single": 0.25,
+    "pipe": 0.17,
+    "loop": 0.14,
+    "condition": 0.14,
+    "search": 0.12,
+    "trouble": 0.08,
+    "beyond": 0.10,
 }
 """How often each family comes when none is asked for."""
 HARD_SHARES: dict[str, float] = {
-    "pipe": 0.24, "loop": 0.17, "condition": 0.17, "search": 0.12, "trouble": 0.10, "beyond": 0.10, "long": 0.10,
+    "pipe": 0.24,
+    "loop": 0.17,
+    "condition": 0.17,
+    "search": 0.12,
+    "trouble": 0.10,
+    "beyond": 0.10,
+    "long": 0.10,
 }
 IN_VIEW = 10
 """A needed tool that is not hidden must be among so many first hits for the task's own words."""
-_TWINS = (("note", "c"), ("review", "c"), ("photo", "i"), ("contract", "c"), ("badge", "i"), ("file", "i"), ("alert", "c"), ("group", "r"),
-          ("report", "c"), ("card", "i"), ("call", "c"), ("archive", "r"))
-_ID_STYLES = ("{prefix}-{number}", "{prefix}-{number}", "{prefix}{number}", "{lower}_{number}", "int", "code", "{lower}{number}", "{prefix}/{number}")
+_TWINS = (
+    ("note", "c"),
+    ("review", "c"),
+    ("photo", "i"),
+    ("contract", "c"),
+    ("badge", "i"),
+    ("file", "i"),
+    ("alert", "c"),
+    ("group", "r"),
+    ("report", "c"),
+    ("card", "i"),
+    ("call", "c"),
+    ("archive", "r"),
+)
+_ID_STYLES = (
+    "{prefix}-{number}",
+    "{prefix}-{number}",
+    "{prefix}{number}",
+    "{lower}_{number}",
+    "int",
+    "code",
+    "{lower}{number}",
+    "{prefix}/{number}",
+)
 
 
 def composed_world(
-    seed: int, split: Split, *, tasks: int = 8, families: Sequence[str] | None = None, tool_count: int = 64, hard: bool = False,
+    seed: int,
+    split: Split,
+    *,
+    tasks: int = 8,
+    families: Sequence[str] | None = None,
+    tool_count: int = 64,
+    hard: bool = False,
 ) -> World:
     """A world of generated servers with `tool_count` tools and `tasks` tasks; the same for the same arguments."""
     rng = random.Random(f"composed/{seed}/{split}/{tool_count}/{hard}")
@@ -52,7 +93,11 @@ def composed_world(
         if task is not None:
             made.append(task)
     return World(
-        seed=seed, split=split, tools=tuple(index.tools), tasks=tuple(made), open=lambda: Records(by_name, entities),
+        seed=seed,
+        split=split,
+        tools=tuple(index.tools),
+        tasks=tuple(made),
+        open=lambda: Records(by_name, entities),
     )
 
 
@@ -70,8 +115,13 @@ def _task(ground: Ground, index: ToolIndex, family: str, known: set[str], hard: 
             if not view.issuperset(needed):
                 continue
         return Task(
-            family=family, text=text, programs=tuple(draft.programs), needed=needed, hidden=draft.hidden,
-            answer_matters=not draft.acts, ordered=draft.ordered,
+            family=family,
+            text=text,
+            programs=tuple(draft.programs),
+            needed=needed,
+            hidden=draft.hidden,
+            answer_matters=not draft.acts,
+            ordered=draft.ordered,
         )
     return None
 
@@ -112,7 +162,7 @@ def _servers(rng: random.Random, split: Split, tool_count: int, pseudo: bool, ha
         make_rows(rng, entity, split, pseudo, taken)
         made = make_entity_tools(rng, split, entity, styles[server])
         if rng.random() < 0.4:
-            made += _trouble_tools(rng, split, entity, styles[server], made)
+            made += trouble_tools(rng, split, entity, styles[server], made)
         if rng.random() < 0.25 and not any(spec.tool.server == server and spec.op == "compute" for spec in specs):
             made += compute_tools(rng, split, server, pseudo)
         names = {spec.name for spec in specs} | {spec.tool.name for spec in specs if spec.op == "compute"}
@@ -126,7 +176,12 @@ def _servers(rng: random.Random, split: Split, tool_count: int, pseudo: bool, ha
 
 
 def _entity(
-    rng: random.Random, split: Split, entities: list[Entity], nouns: Sequence[tuple[str, str, str | None]], server: str, pseudo: bool,
+    rng: random.Random,
+    split: Split,
+    entities: list[Entity],
+    nouns: Sequence[tuple[str, str, str | None]],
+    server: str,
+    pseudo: bool,
 ) -> Entity | None:
     used = {entity.noun for entity in entities}
     kind, noun, synonym = rng.choice(nouns)
@@ -151,14 +206,25 @@ def _twin(rng: random.Random, split: Split, entities: list[Entity], server: str)
 
 
 def _made(
-    rng: random.Random, split: Split, entities: list[Entity], kind: str, noun: str, synonym: str | None, server: str, pseudo: bool,
+    rng: random.Random,
+    split: Split,
+    entities: list[Entity],
+    kind: str,
+    noun: str,
+    synonym: str | None,
+    server: str,
+    pseudo: bool,
     parent: Entity | None = None,
 ) -> Entity:
     style = rng.choice(_ID_STYLES)
     prefixes = {entity.prefix for entity in entities}
     prefix = noun[0].upper()
     while prefix in prefixes:
-        prefix = (prefix + rng.choice("ABCDEFGHKLMNPRSTVWXZ"))[-3:] if len(prefix) > 1 else noun[0].upper() + rng.choice("ABCDEFGHKLMNPRSTVWXZ")
+        prefix = (
+            (prefix + rng.choice("ABCDEFGHKLMNPRSTVWXZ"))[-3:]
+            if len(prefix) > 1
+            else noun[0].upper() + rng.choice("ABCDEFGHKLMNPRSTVWXZ")
+        )
     fields = make_fields(rng, kind, noun, split, pseudo, style == "int")
     people = [entity for entity in entities if entity.kind == "p"]
     if parent is None and kind in "civ" and people and rng.random() < 0.55:
@@ -170,61 +236,16 @@ def _made(
         else:
             parent = None
     return Entity(
-        key=f"{server}.{noun}", server=server, kind=kind, noun=noun, synonym=synonym, fields=fields, id_style=style, prefix=prefix, parent=parent,
+        key=f"{server}.{noun}",
+        server=server,
+        kind=kind,
+        noun=noun,
+        synonym=synonym,
+        fields=fields,
+        id_style=style,
+        prefix=prefix,
+        parent=parent,
     )
-
-
-_SPELLINGS: tuple[tuple[tuple[str, str], ...], ...] = (
-    (("high", "HIGH"), ("low", "LOW"), ("medium", "MEDIUM")), (("in progress", "in_progress"), ("on hold", "on_hold"), ("ready to go", "ready_to_go")),
-    (("urgent", "p1"), ("normal", "p2"), ("minor", "p3")), (("yes", "y"), ("no", "n")), (("finished", "done"), ("unfinished", "open")),
-    (("express", "EXP"), ("standard", "STD")), (("first floor", "F1"), ("second floor", "F2"), ("third floor", "F3")),
-    (("not started", "not_started"), ("half done", "half_done")), (("monday", "mon"), ("friday", "fri"), ("sunday", "sun")),
-    (("dark red", "dark_red"), ("light blue", "light_blue")),
-)
-_UNITS = ("kg", "cm", "km", "litres", "hours", "watts", "mm", "tons")
-
-
-def _trouble_tools(rng: random.Random, split: Split, entity: Entity, style: Style, made: list[Spec]) -> list[Spec]:
-    """One tool whose natural first call fails."""
-    if made and rng.random() < 0.35:
-        spec = rng.choice(made)
-        if spec.op not in ("list", "search", "find"):
-            spec.trouble = "busy"
-        return []
-    composer = Composer(rng, split, entity, style)
-    composer.specs = list(made)
-    part = composer.id_part()
-    kind = rng.choice(("spelling", "spelling", "unit"))
-    names = {"spelling": (("priority", "mode", "pace", "importance"), ("rank", "band")), "unit": (("load", "height", "dose", "span"), ("girth", "output"))}[kind]
-    name = rng.choice(names[split == "heldout"])
-    if any(one.name == name for one in entity.fields) or part[0] == name:
-        return []
-    spellings = rng.choice(cached_pool(_SPELLINGS, split))
-    unit = rng.choice(cached_pool(_UNITS, split))
-    one = Field(name, kind, "string")
-
-    def run(store: Records, args: dict[str, Any]) -> Any:
-        from .composed_ops import fail
-
-        value = str(args[name])
-        allowed = [right for _, right in spellings]
-        if kind == "spelling" and value not in allowed:
-            hint = next((f" (for {said!r} use {right!r})" for said, right in spellings if said == value.lower()), "")
-            raise fail(f"{name} must be one of: {', '.join(allowed)}{hint}")
-        if kind == "unit" and not value.endswith(f" {unit}"):
-            raise fail(f"{name} needs the unit {unit}, for example '12 {unit}'")
-        store.log.append(["set", entity.key, store.one(entity, args[part[0]])[entity.id.name], name, value])
-        return True
-
-    made_spec = composer.add(
-        "set", tool_name(style, "set", entity.noun, name), f"Set the {one.phrase} of a {composer.noun()}", run,
-        {"id": part, "value": (name, parameter("string"))}, output=wrapped({"type": "boolean"}), show=0.4, one=one, read_only=False,
-    )
-    if made_spec is None:
-        return []
-    made_spec.trouble = kind
-    made_spec.extra = {"spellings": spellings, "unit": unit}
-    return [made_spec]
 
 
 __all__ = ["HARD_SHARES", "SHARES", "composed_world"]

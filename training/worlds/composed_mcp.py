@@ -31,14 +31,18 @@ def _server(name: str, tools: list[Tool], state: Records) -> Server[Any]:
     async def list_tools(
         ctx: ServerRequestContext[Any], params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[
-            types.Tool(
-                name=tool.tool_name, description=tool.description or None, input_schema=tool.input_schema,
-                output_schema=tool.output_schema,
-                annotations=types.ToolAnnotations(read_only_hint=tool.read_only, idempotent_hint=tool.idempotent),
-            )
-            for tool in tools
-        ])
+        return types.ListToolsResult(
+            tools=[
+                types.Tool(
+                    name=tool.tool_name,
+                    description=tool.description or None,
+                    input_schema=tool.input_schema,
+                    output_schema=tool.output_schema,
+                    annotations=types.ToolAnnotations(read_only_hint=tool.read_only, idempotent_hint=tool.idempotent),
+                )
+                for tool in tools
+            ]
+        )
 
     async def call_tool(ctx: ServerRequestContext[Any], params: types.CallToolRequestParams) -> types.CallToolResult:
         try:

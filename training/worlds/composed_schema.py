@@ -37,8 +37,10 @@ FIELD_NAMES: dict[str, Pair] = {
     "money_r": (("rent", "rate", "deposit", "price"), ("tariff", "upkeep")),
     "money_v": (("price", "daily_rate", "cost", "value"), ("upkeep", "tariff")),
     "money_e": (("price", "fee", "cost", "budget"), ("cover_charge", "estimate")),
-    "flag": (("verified", "insured", "active_flag", "certified", "locked", "heated", "approved", "online", "archived"),
-             ("licensed", "sealed", "refurbished", "encrypted")),
+    "flag": (
+        ("verified", "insured", "active_flag", "certified", "locked", "heated", "approved", "online", "archived"),
+        ("licensed", "sealed", "refurbished", "encrypted"),
+    ),
     "text_p": (("email", "phone", "website"), ("pager", "handle")),
     "text_x": (("barcode", "contact_email", "link", "pin"), ("passphrase", "tracking")),
     "category": (("category", "type", "plan", "tier", "color", "department", "kind"), ("segment", "grade", "division")),
@@ -46,20 +48,58 @@ FIELD_NAMES: dict[str, Pair] = {
 }
 
 STATUS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "p": (("active", "paused", "blocked"), ("new", "regular", "former"), ("present", "away"), ("invited", "registered"),
-          ("trusted", "suspended"), ("engaged", "dormant")),
-    "i": (("available", "reserved", "sold"), ("ready", "damaged"), ("listed", "hidden"), ("fresh", "stale"), ("stocked", "depleted")),
-    "c": (("open", "done"), ("pending", "approved", "rejected"), ("unpaid", "paid", "overdue"), ("draft", "sent"),
-          ("waiting", "running", "finished"), ("escalated", "settled")),
+    "p": (
+        ("active", "paused", "blocked"),
+        ("new", "regular", "former"),
+        ("present", "away"),
+        ("invited", "registered"),
+        ("trusted", "suspended"),
+        ("engaged", "dormant"),
+    ),
+    "i": (
+        ("available", "reserved", "sold"),
+        ("ready", "damaged"),
+        ("listed", "hidden"),
+        ("fresh", "stale"),
+        ("stocked", "depleted"),
+    ),
+    "c": (
+        ("open", "done"),
+        ("pending", "approved", "rejected"),
+        ("unpaid", "paid", "overdue"),
+        ("draft", "sent"),
+        ("waiting", "running", "finished"),
+        ("escalated", "settled"),
+    ),
     "r": (("free", "occupied"), ("clean", "dirty"), ("vacant", "taken"), ("usable", "condemned")),
-    "v": (("idle", "moving", "parked"), ("working", "broken"), ("online", "offline"), ("charged", "empty"), ("docked", "roaming")),
+    "v": (
+        ("idle", "moving", "parked"),
+        ("working", "broken"),
+        ("online", "offline"),
+        ("charged", "empty"),
+        ("docked", "roaming"),
+    ),
     "e": (("planned", "cancelled"), ("confirmed", "tentative"), ("upcoming", "past"), ("scheduled", "postponed")),
 }
 CATEGORIES: tuple[tuple[str, ...], ...] = (
-    ("basic", "plus", "pro"), ("small", "medium", "large"), ("bronze", "silver", "gold"), ("north", "south", "east", "west"),
-    ("red", "green", "blue"), ("sales", "support", "finance"), ("indoor", "outdoor"), ("daily", "weekly", "monthly"),
-    ("standard", "deluxe"), ("junior", "senior"), ("public", "private"), ("road", "rail", "air"), ("low", "normal", "high"),
-    ("alpha", "beta", "gamma"), ("domestic", "foreign"), ("analog", "digital"), ("rookie", "veteran"), ("inland", "coastal"),
+    ("basic", "plus", "pro"),
+    ("small", "medium", "large"),
+    ("bronze", "silver", "gold"),
+    ("north", "south", "east", "west"),
+    ("red", "green", "blue"),
+    ("sales", "support", "finance"),
+    ("indoor", "outdoor"),
+    ("daily", "weekly", "monthly"),
+    ("standard", "deluxe"),
+    ("junior", "senior"),
+    ("public", "private"),
+    ("road", "rail", "air"),
+    ("low", "normal", "high"),
+    ("alpha", "beta", "gamma"),
+    ("domestic", "foreign"),
+    ("analog", "digital"),
+    ("rookie", "veteran"),
+    ("inland", "coastal"),
 )
 
 
@@ -192,7 +232,9 @@ def make_fields(rng: random.Random, kind: str, noun: str, split: Split, pseudo: 
 
 def make_field(rng: random.Random, role: str, kind: str, split: Split, pseudo: bool) -> Field:
     """A field with a name, type and values that fit its role."""
-    list_name = {"count": f"count_{kind}", "money": f"money_{kind}", "text": "text_p" if kind == "p" else "text_x"}.get(role, role)
+    list_name = {"count": f"count_{kind}", "money": f"money_{kind}", "text": "text_p" if kind == "p" else "text_x"}.get(
+        role, role
+    )
     name = choose(rng, FIELD_NAMES[list_name], split)
     if pseudo and role in ("count", "money", "category", "text") and rng.random() < 0.5:
         name = pseudo_word(rng, split)
@@ -238,9 +280,7 @@ def make_id(rng: random.Random, entity: Entity, split: Split) -> Any:
     return entity.id_style.format(prefix=entity.prefix, lower=entity.prefix.lower(), number=value)
 
 
-def field_value(
-    rng: random.Random, one: Field, entity: Entity, split: Split, cities: list[str], people: list[str]
-) -> Any:
+def field_value(rng: random.Random, one: Field, entity: Entity, split: Split, cities: list[str], people: list[str]) -> Any:
     """A value for a field of a record."""
     if one.options:
         return rng.choice(one.options)

@@ -143,7 +143,12 @@ class Records:
 
 
 _JSON: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "array": (list,), "object": (dict,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
 }
 
 
@@ -261,9 +266,21 @@ class Composer:
         return words_of(entity.plural if many else entity.noun)
 
     def add(
-        self, op: str, name: str, imperative: str, run: Runner, parameters: dict[str, tuple[str, dict[str, Any]]], *,
-        returns: str = "", output: dict[str, Any] | None = None, show: float = 0.7, one: Field | None = None,
-        optional: tuple[str, ...] = (), read_only: bool = True, idempotent: bool = True, **extra: Any,
+        self,
+        op: str,
+        name: str,
+        imperative: str,
+        run: Runner,
+        parameters: dict[str, tuple[str, dict[str, Any]]],
+        *,
+        returns: str = "",
+        output: dict[str, Any] | None = None,
+        show: float = 0.7,
+        one: Field | None = None,
+        optional: tuple[str, ...] = (),
+        read_only: bool = True,
+        idempotent: bool = True,
+        **extra: Any,
     ) -> Spec | None:
         """Compose one tool; `parameters` maps a role to name and schema. None when the name is taken."""
         entity = self.entity
@@ -280,12 +297,28 @@ class Composer:
         }
         described = describe(self.rng, self.style, entity.server, imperative, returns, keep=entity.synonym is not None)
         tool = Tool(
-            server=entity.server, name=name, description=described, input_schema=schema,
-            output_schema=output if shows else None, server_name=entity.server, tool_name=name,
-            read_only=read_only, idempotent=idempotent,
+            server=entity.server,
+            name=name,
+            description=described,
+            input_schema=schema,
+            output_schema=output if shows else None,
+            server_name=entity.server,
+            tool_name=name,
+            read_only=read_only,
+            idempotent=idempotent,
         )
-        spec = Spec(tool=tool, op=op, entity=entity, run=run, field=one, args={role: part[0] for role, part in parameters.items()},
-                    optional=optional, returns=returns, shows=shows, extra=extra)
+        spec = Spec(
+            tool=tool,
+            op=op,
+            entity=entity,
+            run=run,
+            field=one,
+            args={role: part[0] for role, part in parameters.items()},
+            optional=optional,
+            returns=returns,
+            shows=shows,
+            extra=extra,
+        )
         self.specs.append(spec)
         return spec
 
@@ -312,7 +345,8 @@ class Composer:
 
 def make_entity_tools(rng: random.Random, split: Split, entity: Entity, style: Style) -> list[Spec]:
     """A random selection of the tools that fit `entity`."""
-    from .composed_ops import READERS, WRITERS, send
+    from .composed_readers import READERS
+    from .composed_writers import WRITERS, send
 
     composer = Composer(rng, split, entity, style)
     for chance, build in READERS:
@@ -324,4 +358,3 @@ def make_entity_tools(rng: random.Random, split: Split, entity: Entity, style: S
         if rng.random() < chance:
             build(composer)
     return composer.specs
-

@@ -140,64 +140,90 @@ recycling|waste: v:bin=trash_can c:pickup=collection r:landfill
 """
 
 _TEXT_LISTS = {
-    "first": """Anna Ben Carla David Elena Felix Greta Hugo Ines Jonas Karin Lukas Maria Nils Olga Paul Quinn Rosa Simon Tina
-Ursula Viktor Wanda Xaver Yara Zeno Amir Bella Carlos Dora Emil Fatima Georg Hanna Igor Julia Kofi Lena Marco Nadia Omar Petra
-Rafael Sara Tomas Uma Vera Willem Ximena Yusuf Zoe Alice Bruno Chloe Dmitri Edith Finn Gloria Henry Iris Jack Kate Liam Mona Noah
-Olivia Peter Rita Stefan Thea Umar Vincent Wilma Yvonne Zack Aisha Boris Clara Diego Erika Frank Grace Hans Irina Jorge Klara Leon
-Mei Nora Oscar Priya Ralf Sofia Timo Valeria Walter Yuki Ada Bjorn Celine Dario Esra Fiona Gus Hilde Ivan Jana Kenji Lars Mila""",
-    "last": """Berg Moor Stone Keller Novak Silva Costa Weber Lind Park Mori Santos Becker Larsen Fischer Rossi Dubois Garcia
-Hansen Ivanov Jensen Kowalski Lopez Meyer Nielsen Olsen Petrov Quist Romano Schmidt Tanaka Ueda Vogel Wagner Yilmaz Zimmer Adler
-Brandt Cruz Diaz Ekman Frost Gruber Holm Ito Janssen Klein Lang Marsh North Ortiz Pohl Reyes Sato Thorne Urban Vance Wolff York
-Zhang Abbott Blake Carter Dale Ellis Ford Grant Hale Irwin Jones Kerr Lowe Mason Nash Owens Price Quill Reed Shaw Tate Usher Voss
-Webb Young Archer Bishop Chen Drake Evans Flynn Gibbs Hunt Kent Lamb Mercer Nolan Perez Roth Singh Turner Vega West Winter Haddad
-Okafor Mensah Nakamura Baker Lindqvist Marchetti Delgado Fontaine Petersen Aguilar Whitfield""",
-    "city": """Berlin Paris Rome Madrid Vienna Oslo Lisbon Prague Dublin Warsaw Athens Helsinki Hamburg Munich Cologne Leipzig
-Lyon Nice Turin Naples Milan Porto Seville Valencia Zurich Geneva Basel Bern Graz Linz Ghent Antwerp Bruges Utrecht Rotterdam Delft
-Aarhus Bergen Malmo Turku Tartu Riga Vilnius Krakow Gdansk Brno Budapest Zagreb Split Sopot Leeds Exeter Bristol Cardiff Glasgow
-Belfast Cork Galway Boston Chicago Denver Austin Dallas Seattle Portland Miami Atlanta Phoenix Toronto Montreal Ottawa Quito
-Lima Bogota Santiago Havana Cairo Tunis Nairobi Lagos Accra Dakar Cape_Town Tokyo Osaka Kyoto Seoul Busan Hanoi Bangkok Manila
-Jakarta Mumbai Delhi Perth Sydney Auckland Dubai Doha New_York San_Diego Buenos_Aires Hong_Kong Tel_Aviv Le_Havre""",
+    "first": """Anna Ben Carla David Elena Felix Greta Hugo Ines Jonas Karin Lukas Maria Nils Olga Paul Quinn Rosa Simon
+Tina Ursula Viktor Wanda Xaver Yara Zeno Amir Bella Carlos Dora Emil Fatima Georg Hanna Igor Julia Kofi
+Lena Marco Nadia Omar Petra Rafael Sara Tomas Uma Vera Willem Ximena Yusuf Zoe Alice Bruno Chloe Dmitri
+Edith Finn Gloria Henry Iris Jack Kate Liam Mona Noah Olivia Peter Rita Stefan Thea Umar Vincent Wilma
+Yvonne Zack Aisha Boris Clara Diego Erika Frank Grace Hans Irina Jorge Klara Leon Mei Nora Oscar Priya
+Ralf Sofia Timo Valeria Walter Yuki Ada Bjorn Celine Dario Esra Fiona Gus Hilde Ivan Jana Kenji Lars
+Mila""",
+    "last": """Berg Moor Stone Keller Novak Silva Costa Weber Lind Park Mori Santos Becker Larsen Fischer Rossi Dubois
+Garcia Hansen Ivanov Jensen Kowalski Lopez Meyer Nielsen Olsen Petrov Quist Romano Schmidt Tanaka Ueda
+Vogel Wagner Yilmaz Zimmer Adler Brandt Cruz Diaz Ekman Frost Gruber Holm Ito Janssen Klein Lang Marsh
+North Ortiz Pohl Reyes Sato Thorne Urban Vance Wolff York Zhang Abbott Blake Carter Dale Ellis Ford
+Grant Hale Irwin Jones Kerr Lowe Mason Nash Owens Price Quill Reed Shaw Tate Usher Voss Webb Young
+Archer Bishop Chen Drake Evans Flynn Gibbs Hunt Kent Lamb Mercer Nolan Perez Roth Singh Turner Vega West
+Winter Haddad Okafor Mensah Nakamura Baker Lindqvist Marchetti Delgado Fontaine Petersen Aguilar
+Whitfield""",
+    "city": """Berlin Paris Rome Madrid Vienna Oslo Lisbon Prague Dublin Warsaw Athens Helsinki Hamburg Munich Cologne
+Leipzig Lyon Nice Turin Naples Milan Porto Seville Valencia Zurich Geneva Basel Bern Graz Linz Ghent
+Antwerp Bruges Utrecht Rotterdam Delft Aarhus Bergen Malmo Turku Tartu Riga Vilnius Krakow Gdansk Brno
+Budapest Zagreb Split Sopot Leeds Exeter Bristol Cardiff Glasgow Belfast Cork Galway Boston Chicago
+Denver Austin Dallas Seattle Portland Miami Atlanta Phoenix Toronto Montreal Ottawa Quito Lima Bogota
+Santiago Havana Cairo Tunis Nairobi Lagos Accra Dakar Cape_Town Tokyo Osaka Kyoto Seoul Busan Hanoi
+Bangkok Manila Jakarta Mumbai Delhi Perth Sydney Auckland Dubai Doha New_York San_Diego Buenos_Aires
+Hong_Kong Tel_Aviv Le_Havre""",
     "adjective": """red blue green silver golden copper wooden iron quiet rapid heavy light small large narrow wide royal
-northern southern eastern western upper lower old modern classic simple double triple soft hard warm cold bright dark round
-square flat deep shallow sharp smooth rough clear misty sunny crystal velvet marble amber ivory scarlet crimson violet
-turquoise electric magnetic solar hidden open broken spare central outer inner coastal alpine polar tropical urban rural
-ancient gentle sturdy slender compact portable foldable leather cotton linen bamboo ceramic""",
-    "thing": """lamp bridge tower river falcon maple cedar anchor lantern compass engine mirror bell window door ladder kettle
-hammer basket carpet pillow blanket candle helmet jacket bottle bucket barrel wheel valve filter cable switch battery panel
-pipe tank frame cushion drawer cabinet shelf desk stool bench clock scale brush broom tray bowl cup plate spoon knife pan jar
-vase pen pencil ruler folder stapler magnet spring gear chain bolt screw hinge handle knob lever pulley crown arrow feather
-harbor meadow orchard summit valley canyon glacier island lagoon prairie comet nebula""",
-    "problem": """Broken lamp|Login fails|No hot water|Wrong address|Missing invoice|Late delivery|Cracked screen|Door stuck
-Window leaks|Heating off|Noise at night|Lost key|Double charge|Refund request|Slow website|Password reset|Empty printer
-Flat tyre|Loose cable|Bad smell|Torn carpet|Engine light|Dead battery|Blocked drain|Wrong size|Faulty switch|Damp wall
-Spring sale|Garden fence|Roof repair|Kitchen upgrade|New website|Summer festival|Winter tyres|Team outing|Annual report
-Floor polish|Brake check|Oil change|Budget review|Brand refresh|Market study|Safety audit|Data cleanup|Office move|Blood test
-Yearly check|Paint job|Tax advice|Rent increase|Phone upgrade|Glass order|Truck wash|Road works|Tree cutting|Night shift
-Stock count|Price change|Menu update|Map update|Photo session|Contract renewal|Rusty gate|Frozen pipe|Test drive|Open house
-Bulk order|Gift wrapping|Express parcel|Sample box|Water damage|Power cut|Smoke detector|Parking dispute|Broken chair|Dim light""",
-    "message": """Your order is ready|Please call us back|The meeting is moved to Friday|We are closed on Monday|Thanks for your help
-Your invoice is overdue|See you tomorrow|The delivery is late|Please bring your papers|Your key is at the desk|Happy birthday
-The lift is out of order|New prices from June|Your parcel has arrived|We miss you|Please confirm by noon|The doors open at eight
-Your visit is confirmed|Check your mailbox|We found your bag|The road is closed|Dinner is at seven|Please send the form
-The sale starts today|Your card expires soon|Good news from the team|Please update your address|The bus leaves at nine
-Your room is ready|We need one more signature|Lunch is cancelled|Thank you for waiting|The water is off until noon
-Please park in the yard|Your refund is on its way|Tickets are at the gate|The course is full|Remember your badge
-Welcome on board|The report is due|Your seat has changed|Bring warm clothes|The gate is open|We will be there at five
-Please reply today|Snow is expected|Your code has changed|All went well|The results are in|Start at the back door""",
-    "note": """called twice|prefers email|paid in cash|needs a second check|left the keys inside|wants a quote|very urgent|handle with care
-asked for a discount|arrived early|no answer|speaks French|allergic to nuts|follow up in May|ready for pickup|check the brakes
-missing one part|photo attached|waiting for papers|back next week|do not call|new address soon|moved to storage|leave at reception
-cleaned on Sunday|needs new paint|spare key in office|complained about noise|very friendly|first visit|agreed by phone|rear door only
-fragile glass|keep dry|talk to the manager|needs a ramp|returned unused|seal was broken|double checked|pay on arrival""",
-    "tag": """vip urgent new fragile seasonal family spring autumn local export bulk rare premium organic recycled event staff
-partner trial returning night weekend outdoor indoor loyal press student senior heavy cold""",
-    "company": """Northwind Acme Globex Initech Umbra Solaris Vertex Lumen Orbis Cobalt Nimbus Zenith Aurora Boreal Castor Delphi
-Everest Fjord Granit Helix Indigo Juniper Krypton Lotus Magnolia Nautilus Onyx Pegasus Quantum Raven Sequoia Titan Unity Vega_Works
-Willow Xenon Yonder Zephyr Atlas_Foods Beacon Crest Drift Ember Fable""",
+northern southern eastern western upper lower old modern classic simple double triple soft hard warm
+cold bright dark round square flat deep shallow sharp smooth rough clear misty sunny crystal velvet
+marble amber ivory scarlet crimson violet turquoise electric magnetic solar hidden open broken spare
+central outer inner coastal alpine polar tropical urban rural ancient gentle sturdy slender compact
+portable foldable leather cotton linen bamboo ceramic""",
+    "thing": """lamp bridge tower river falcon maple cedar anchor lantern compass engine mirror bell window door ladder
+kettle hammer basket carpet pillow blanket candle helmet jacket bottle bucket barrel wheel valve filter
+cable switch battery panel pipe tank frame cushion drawer cabinet shelf desk stool bench clock scale
+brush broom tray bowl cup plate spoon knife pan jar vase pen pencil ruler folder stapler magnet spring
+gear chain bolt screw hinge handle knob lever pulley crown arrow feather harbor meadow orchard summit
+valley canyon glacier island lagoon prairie comet nebula""",
+    "problem": """Broken lamp|Login fails|No hot water|Wrong address|Missing invoice|Late delivery|Cracked screen
+Door stuck|Window leaks|Heating off|Noise at night|Lost key|Double charge|Refund request|Slow website
+Password reset|Empty printer|Flat tyre|Loose cable|Bad smell|Torn carpet|Engine light|Dead battery
+Blocked drain|Wrong size|Faulty switch|Damp wall|Spring sale|Garden fence|Roof repair|Kitchen upgrade
+New website|Summer festival|Winter tyres|Team outing|Annual report|Floor polish|Brake check|Oil change
+Budget review|Brand refresh|Market study|Safety audit|Data cleanup|Office move|Blood test|Yearly check
+Paint job|Tax advice|Rent increase|Phone upgrade|Glass order|Truck wash|Road works|Tree cutting
+Night shift|Stock count|Price change|Menu update|Map update|Photo session|Contract renewal|Rusty gate
+Frozen pipe|Test drive|Open house|Bulk order|Gift wrapping|Express parcel|Sample box|Water damage
+Power cut|Smoke detector|Parking dispute|Broken chair|Dim light""",
+    "message": """Your order is ready|Please call us back|The meeting is moved to Friday|We are closed on Monday
+Thanks for your help|Your invoice is overdue|See you tomorrow|The delivery is late
+Please bring your papers|Your key is at the desk|Happy birthday|The lift is out of order
+New prices from June|Your parcel has arrived|We miss you|Please confirm by noon|The doors open at eight
+Your visit is confirmed|Check your mailbox|We found your bag|The road is closed|Dinner is at seven
+Please send the form|The sale starts today|Your card expires soon|Good news from the team
+Please update your address|The bus leaves at nine|Your room is ready|We need one more signature
+Lunch is cancelled|Thank you for waiting|The water is off until noon|Please park in the yard
+Your refund is on its way|Tickets are at the gate|The course is full|Remember your badge
+Welcome on board|The report is due|Your seat has changed|Bring warm clothes|The gate is open
+We will be there at five|Please reply today|Snow is expected|Your code has changed|All went well
+The results are in|Start at the back door""",
+    "note": """called twice|prefers email|paid in cash|needs a second check|left the keys inside|wants a quote
+very urgent|handle with care|asked for a discount|arrived early|no answer|speaks French|allergic to nuts
+follow up in May|ready for pickup|check the brakes|missing one part|photo attached|waiting for papers
+back next week|do not call|new address soon|moved to storage|leave at reception|cleaned on Sunday
+needs new paint|spare key in office|complained about noise|very friendly|first visit|agreed by phone
+rear door only|fragile glass|keep dry|talk to the manager|needs a ramp|returned unused|seal was broken
+double checked|pay on arrival""",
+    "tag": """vip urgent new fragile seasonal family spring autumn local export bulk rare premium organic recycled
+event staff partner trial returning night weekend outdoor indoor loyal press student senior heavy cold""",
+    "company": """Northwind Acme Globex Initech Umbra Solaris Vertex Lumen Orbis Cobalt Nimbus Zenith Aurora Boreal Castor
+Delphi Everest Fjord Granit Helix Indigo Juniper Krypton Lotus Magnolia Nautilus Onyx Pegasus Quantum
+Raven Sequoia Titan Unity Vega_Works Willow Xenon Yonder Zephyr Atlas_Foods Beacon Crest Drift Ember
+Fable""",
 }
 
-_PLURALS = {"person": "people", "child_member": "child_members", "shelf": "shelves", "loaf": "loaves", "thesis": "theses",
-            "cargo": "cargos", "leave": "leaves", "dish": "dishes", "fish": "fish", "knife": "knives"}
+_PLURALS = {
+    "person": "people",
+    "child_member": "child_members",
+    "shelf": "shelves",
+    "loaf": "loaves",
+    "thesis": "theses",
+    "cargo": "cargos",
+    "leave": "leaves",
+    "dish": "dishes",
+    "fish": "fish",
+    "knife": "knives",
+}
 
 
 class Theme:
@@ -268,8 +294,38 @@ def plural(noun: str) -> str:
 
 _SYLLABLES = tuple(
     onset + vowel + coda
-    for onset in ("b", "br", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "kl", "l", "m", "n", "p", "pl", "qu", "r", "s", "sk",
-                  "st", "t", "tr", "v", "w", "x", "y", "z", "zh")
+    for onset in (
+        "b",
+        "br",
+        "d",
+        "dr",
+        "f",
+        "fl",
+        "g",
+        "gr",
+        "h",
+        "j",
+        "k",
+        "kl",
+        "l",
+        "m",
+        "n",
+        "p",
+        "pl",
+        "qu",
+        "r",
+        "s",
+        "sk",
+        "st",
+        "t",
+        "tr",
+        "v",
+        "w",
+        "x",
+        "y",
+        "z",
+        "zh",
+    )
     for vowel in ("a", "e", "i", "o", "u", "ai", "ou")
     for coda in ("", "", "l", "m", "n", "r", "k", "x", "v", "b", "nd", "sh")
 )

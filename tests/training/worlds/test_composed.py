@@ -15,7 +15,7 @@ import pytest
 
 from atlas.tools_registry.search import ToolIndex
 from atlas.tools_registry.stubs import stub
-from atlas.training.worlds import composed_speech
+from atlas.training.worlds import composed_phrases
 from atlas.training.worlds.base import CANNOT, Split, World, WorldToolError, pool
 from atlas.training.worlds.check import passes
 from atlas.training.worlds.composed import HARD_SHARES, SHARES, composed_world
@@ -149,7 +149,13 @@ def test_the_same_seed_gives_the_same_world_in_another_process() -> None:
 
 def test_nouns_names_values_and_phrasings_are_disjoint_between_the_splits() -> None:
     practice, heldout = (
-        {word for theme in cached_pool(tuple(THEMES), split) for _, noun, synonym in theme.nouns for word in (noun, synonym) if word}
+        {
+            word
+            for theme in cached_pool(tuple(THEMES), split)
+            for _, noun, synonym in theme.nouns
+            for word in (noun, synonym)
+            if word
+        }
         for split in SPLITS
     )
     assert practice and heldout and not practice & heldout
@@ -157,7 +163,7 @@ def test_nouns_names_values_and_phrasings_are_disjoint_between_the_splits() -> N
     assert not servers[0] & servers[1]
     for words in WORDS.values():
         assert not set(pool(words, "practice")) & set(pool(words, "heldout"))
-    for table in (composed_speech.ASK, composed_speech.DO, composed_speech.WHERE):
+    for table in (composed_phrases.ASK, composed_phrases.DO, composed_phrases.WHERE):
         for templates in table.values():
             assert not set(cached_pool(templates, "practice")) & set(cached_pool(templates, "heldout"))
 
