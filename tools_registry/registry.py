@@ -84,6 +84,7 @@ class Registry:
         self._tools: dict[str, Tool] | None = None
         self._index: ToolIndex | None = None
         self._validator = checking.ArgumentValidator()
+        self._just_asked: set[str] = set()
         self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -95,6 +96,7 @@ class Registry:
                 new.append(server)
         try:
             await self._list(new)
+            self._just_asked = {server.name for server in new}
         except BaseException:
             await self._close()
             raise
@@ -176,9 +178,15 @@ class Registry:
         )
 
     async def refresh(self, server_name: str | None = None) -> None:
-        """List all servers again, or the one of that name (identifier or original); starts and stops them."""
+        """List all servers again, or the one of that name (identifier or original); starts and stops them.
+
+        Without a name, servers that were asked when the registry was opened are not asked twice.
+        """
         chosen = [server for server in self._servers.values() if server_name in (None, server.name, server.server_name)]
-        if not chosen:
+        if server_name is None:
+            chosen = [server for server in chosen if server.name not in self._just_asked]
+            self._just_asked = set()
+        elif not chosen:
             close = checking.nearest(server_name or "", self._servers)
             raise UnknownTool(f"no server {server_name!r}" + (f", did you mean {close[0]!r}?" if close else ""),
                               where=str(server_name), mend=f"known servers: {', '.join(self._servers) or 'none'}")

@@ -157,6 +157,18 @@ def test_refresh_lists_again(script: Script, tmp_path: Path) -> None:
     run(use, config, catalogue=Catalogue(path))
 
 
+def test_refresh_does_not_ask_again_what_was_asked_at_the_opening(script: Script) -> None:
+    told: list[str] = []
+
+    async def use(registry: Registry) -> None:
+        await registry.refresh()
+        assert told == ["listing the tools of plain"]
+        await registry.refresh()
+        assert len(told) == 2
+
+    run(use, script("plain"), on_progress=told.append)
+
+
 def test_a_notice_that_the_list_changed_is_heeded_by_the_next_call(script: Script, tmp_path: Path) -> None:
     grown = tmp_path / "grown"
 

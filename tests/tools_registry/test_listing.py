@@ -1,0 +1,77 @@
+"""Tool lists are read tool by tool, whatever a server sends."""
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas.tools_registry import Tool, ToolIndex, stub
+from atlas.tools_registry.listing import read_tools
+
+OBJECT = {"type": "object"}
+
+
+def test_what_is_well_formed_is_kept_as_it_is() -> None:
+    entry = {
+        "name": "find-all",
+        "description": "Find.",
+        "inputSchema": {"type": "object", "properties": {"q": {"type": "string"}}},
+        "outputSchema": OBJECT,
+        "annotations": {"readOnlyHint": True, "idempotentHint": True},
+        "_meta": {"unknown": 1},
+    }
+    (tool,), problems = read_tools([entry])
+    assert (tool.name, tool.description, tool.read_only_hint, tool.idempotent_hint) == ("find-all", "Find.", True, True)
+    assert (tool.input_schema, tool.output_schema, problems) == (entry["inputSchema"], OBJECT, [])
+
+
+def test_a_hint_must_be_true_and_nothing_like_it() -> None:
+    (tool,), _ = read_tools(
+        [{"name": "a", "inputSchema": OBJECT, "annotations": {"readOnlyHint": "yes", "idempotentHint": 1}}]
+    )
+    assert (tool.read_only_hint, tool.idempotent_hint) == (False, False)
+
+
+def test_a_title_stands_in_for_a_description() -> None:
+    tools, _ = read_tools(
+        [
+            {"name": "a", "title": "A.", "inputSchema": OBJECT},
+            {"name": "b", "annotations": {"title": "B."}, "inputSchema": OBJECT, "description": None},
+            {"name": "c", "description": ["no", "text"], "inputSchema": OBJECT},
+        ]
+    )
+    assert [tool.description for tool in tools] == ["A.", "B.", ""]
+
+
+def test_a_name_listed_twice_and_an_oversized_tool_are_reported() -> None:
+    tools, problems = read_tools(
+        [
+            {"name": "a", "description": "first", "inputSchema": OBJECT},
+            {"name": "a", "inputSchema": OBJECT},
+            {"name": "b", "description": "x" * 1_000_000, "inputSchema": OBJECT},
+            {"name": "n" * 1_000, "inputSchema": OBJECT},
+        ]
+    )
+    assert [tool.description for tool in tools] == ["first"]
+    assert ["twice" in problems[0], "too large" in problems[1], "no usable name" in problems[2]] == [True] * 3
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=6), part, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ["name", "description", "title", "inputSchema", "outputSchema", "annotations"]
+schemas = st.dictionaries(st.sampled_from(["type", "properties", "required", "$ref"]), json_values, max_size=3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(json_values | st.dictionaries(st.sampled_from(FIELDS), json_values | schemas), max_size=5))
+def test_no_listing_crashes_anything_on_its_way_to_the_prompt(raw: list[Any]) -> None:
+    listed, _ = read_tools(raw)
+    tools = [Tool("s", f"t{n}", one.description, one.input_schema, one.output_schema) for n, one in enumerate(listed)]
+    ToolIndex(tools).first_view("some task")
+    for tool in tools:
+        assert stub(tool).isprintable()
+        json.dumps(tool.program_schema)
