@@ -44,10 +44,10 @@ types: dev
 	@cd .venv/pkg && MYPYPATH=. ../bin/mypy --config-file ../../pyproject.toml -p atlas
 
 tests: dev
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(value PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(value PYTEST_ARGS)
 
 check-all: lint types
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "" $(value PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" $(value PYTEST_ARGS)
 
 nano:
 	@.ci/setup train

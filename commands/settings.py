@@ -71,10 +71,20 @@ def resolve(home: Path, folder: Path, flags: Mapping[str, Any]) -> Resolved:
         values.update(found)
         sources.append(path)
     values.update({name: value for name, value in flags.items() if value is not None})
+    if values.get("adapter") == "latest":
+        values["adapter"] = _latest_adapter(home)
     if not values.get("mcp"):
         values["mcp"], more = _server_files(home, folder)
         notices += more
     return Resolved(replace(Settings(), **values), tuple(notices), tuple(sources))
+
+
+def _latest_adapter(home: Path) -> str:
+    """The newest adapter in the state folder."""
+    adapters = sorted((home / "adapters").glob("**/*.gguf"), key=lambda path: path.stat().st_mtime)
+    if not adapters:
+        raise UsageError("there is no adapter yet", where=str(home / "adapters"), mend="name a file, or leave --adapter out")
+    return str(adapters[-1])
 
 
 def _ignored(path: Path, names: list[str]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -80,6 +84,34 @@ def test_without_a_terminal_nothing_is_changed(workspace: Path, capsys: pytest.C
     program = 'try:\n    files.delete(path="notes.md")\nexcept ToolError as e:\n    answer(e.kind)'
     code, result = run_json(capsys, "run", "task", "--model", script(workspace, program))
     assert (code, result["answer"]) == (0, "denied") and (workspace / "notes.md").exists()
+
+
+def test_at_a_terminal_a_change_is_asked_for(workspace: Path):
+    model = script(workspace, 'files.write(path="out.txt", content="x")\nanswer("done")')
+    terminal, inner = pty.openpty()
+    command = [sys.executable, "-m", "atlas.cli", "run", "task", "--model", model]
+    process = subprocess.Popen(command, stdin=inner, stderr=inner, stdout=subprocess.PIPE, text=True)
+    os.close(inner)
+    shown = b""
+    while b"allow?" not in shown:
+        assert select.select([terminal], [], [], 60)[0], shown
+        shown += os.read(terminal, 4096)
+    assert not (workspace / "out.txt").exists()
+    assert b"files.write" in shown and b"'out.txt'" in shown
+    os.write(terminal, b"y\n")
+    reader = threading.Thread(target=_drain, args=(terminal,))
+    reader.start()
+    out, _ = process.communicate(timeout=60)
+    reader.join()
+    os.close(terminal)
+    assert (process.returncode, out) == (0, "done\n") and (workspace / "out.txt").exists()
+
+
+def _drain(terminal: int) -> None:
+    """Read what a terminal shows until the last program on it has ended."""
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
 
 
 def test_no_log_keeps_no_episode(workspace: Path, capsys: pytest.CaptureFixture[str], atlas_home: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,17 @@ def test_a_wrong_options_file_names_the_option(text: str, where: str, home: Path
     with pytest.raises(UsageError) as caught:
         resolve(home, tmp_path, {})
     assert caught.value.where.endswith(where) and caught.value.mend
+
+
+def test_the_latest_adapter_is_the_newest_one(home: Path, tmp_path: Path):
+    with pytest.raises(UsageError):
+        resolve(home, tmp_path, {"adapter": "latest"})
+    (home / "adapters" / "b").mkdir(parents=True)
+    for age, name in enumerate(("b/new.gguf", "old.gguf")):
+        path = home / "adapters" / name
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert resolve(home, tmp_path, {"adapter": "latest"}).settings.adapter.endswith("new.gguf")
 
 
 def test_the_state_folder_is_made_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
