@@ -138,7 +138,8 @@ def _fingerprint(seed: int, split: Split) -> str:
 
 def test_the_same_seed_gives_the_same_world_in_another_process() -> None:
     code = (
-        "import hashlib\nfrom atlas.tools_registry.stubs import stub\nfrom atlas.training.worlds.composed import composed_world\n"
+        "import hashlib\nfrom atlas.tools_registry.stubs import stub\n"
+        "from atlas.training.worlds.composed import composed_world\n"
         "world = composed_world(11, 'practice')\n"
         "text = '\\n'.join([*map(stub, world.tools), *(repr((task.text, task.programs)) for task in world.tasks)])\n"
         "print(hashlib.sha256(text.encode()).hexdigest())"
