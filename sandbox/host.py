@@ -45,6 +45,7 @@ class Sandbox:
         self._raw = False
         self._names: tuple[str, ...] = ()
         self._variables: dict[str, str] = {}
+        self._lost: tuple[str, ...] = ()
         self._sent_tools: dict[str, Any] | None = None
         self._next_id = 1
         self._pauses = 0
@@ -71,6 +72,7 @@ class Sandbox:
         if self._closed:
             raise SandboxClosed("the sandbox is closed", where="sandbox", mend="make a new Sandbox")
         if self._nursery is not None and not self._nursery.alive:
+            self._lost = self._names
             self._drop_worker()
             nurseries.release(self._nursery)
             self._nursery = None
@@ -94,6 +96,7 @@ class Sandbox:
         """Make the worker now instead of at the first run (while a model is thinking, say)."""
         self._open()
         if self._link is not None and self._link.has_strays():
+            self._lost = self._names  # it died, or was told to, between two programs
             self._drop_worker()
         if self._link is None:
             assert self._nursery is not None
@@ -269,11 +272,11 @@ class Sandbox:
 
     def _finish(self, program: Program, link: Link) -> Outcome:
         end = cast(End, program.end)
-        lost: tuple[str, ...] = ()
+        lost, self._lost = self._lost, ()
         if end.alive:
             self._names, self._variables, self._next_id = program.names, program.variables, program.next_id
         else:
-            lost = self._names
+            lost += self._names
             link.end()
             self._drop_worker()
         return Outcome(

@@ -52,4 +52,4 @@ class Outcome:
     variables: dict[str, str] = field(default_factory=dict)
     """Name -> shape and head of what is alive for the next program, for example `list of 2: ['a', 'b']`."""
     lost: tuple[str, ...] = ()
-    """Names of earlier programs that died with the worker in this run; the next program starts without them."""
+    """Names that earlier programs made and that died with their worker, in this run or just before it."""

@@ -41,6 +41,7 @@ class Channel:
         self._output: list[str] = []
         self._held = 0
         self._flushed_at = 0.0
+        self._prompt_flushes = 100
 
     # -- frames
 
@@ -126,7 +127,12 @@ class Channel:
             self.flush()
             self.exceed("max_output_bytes", f"more than {self.max_output_bytes} bytes of output; print less")
         self._keep(text, size)
-        if self._held >= _FLUSH_BYTES or time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+        self._prompt_flushes -= 1  # at first every print is sent at once, so that a program that hangs shows its last
+        if (
+            self._prompt_flushes >= 0
+            or self._held >= _FLUSH_BYTES
+            or time.monotonic() - self._flushed_at > _FLUSH_SECONDS
+        ):
             self.flush()
 
     def _keep(self, text: str, size: int) -> None:

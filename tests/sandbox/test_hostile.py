@@ -24,7 +24,7 @@ def _neighbour(name: str) -> ModuleType:
 
 hostile = _neighbour("hostile_programs")
 support = _neighbour("support")
-LIMITS = Limits(wall_seconds=0.4, memory_mb=64, max_calls=50, max_output_bytes=10_000, cpu_seconds=0.25)
+LIMITS = Limits(wall_seconds=2.0, memory_mb=64, max_calls=50, max_output_bytes=10_000, cpu_seconds=0.2)
 CASES = [(category, name) for category, programs in hostile.PROGRAMS.items() for name in programs]
 
 
@@ -46,7 +46,7 @@ def test_a_hostile_program_ends_and_gets_nothing(sandbox: Sandbox, category: str
     outcome = sandbox.run(hostile.PROGRAMS[category][name], support.ECHO, call)
     allowed = {"refused", "error", "limit", "killed"} | ({"ok"} if name in hostile.HARMLESS else set())
     assert outcome.status in allowed, outcome
-    assert time.monotonic() - began < LIMITS.wall_seconds + 2.0
+    assert time.monotonic() - began < LIMITS.wall_seconds + 5.0
     assert len(served) <= LIMITS.max_calls and set(served) <= {"demo.echo"}
     assert len(outcome.output.encode()) <= LIMITS.max_output_bytes
     assert outcome.peak_rss_mb < LIMITS.memory_mb + 40

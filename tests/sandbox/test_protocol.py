@@ -74,7 +74,7 @@ ABUSES = {
 
 
 def _sandbox(**limits: float) -> Sandbox:
-    chosen = {"wall_seconds": 0.4, "memory_mb": 64, "max_calls": 20, "max_output_bytes": 5_000, **limits}
+    chosen = {"wall_seconds": 3.0, "cpu_seconds": 0.2, "memory_mb": 64, "max_calls": 20, "max_output_bytes": 5_000, **limits}
     sandbox = Sandbox(Limits(**chosen))  # type: ignore[arg-type]
     sandbox._raw = True
     return sandbox
@@ -93,7 +93,7 @@ def test_abuse_of_the_protocol_ends_the_worker(sandbox: Sandbox, abuse: str) -> 
     began = time.monotonic()
     outcome = sandbox.run("1", support.ECHO, lambda tool, arguments: served.append(tool))
     assert outcome.status in ("killed", "limit"), outcome
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 8
     assert len(served) <= 20 and set(served) <= {"demo.echo"}
     support.works(sandbox)
 
@@ -114,7 +114,7 @@ def test_text_of_the_worker_is_made_valid(sandbox: Sandbox) -> None:
 
 
 def test_a_worker_that_does_not_read_is_ended_in_time() -> None:
-    with _sandbox(max_calls=1000) as sandbox:
+    with _sandbox(max_calls=1000, wall_seconds=0.5, cpu_seconds=5.0) as sandbox:
         flood = (
             "for i in range(500):\n"
             "    send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{}}' % (worker.channel.next_id + i))\n"
@@ -124,7 +124,7 @@ def test_a_worker_that_does_not_read_is_ended_in_time() -> None:
         began = time.monotonic()
         outcome = sandbox.run("1", support.ECHO, lambda tool, arguments: "x" * 100_000)
         assert (outcome.status, outcome.error and outcome.error.type) == ("limit", "wall_seconds")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6
 
 
 def test_frames_come_out_as_they_went_in_whatever_the_cuts() -> None:
