@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from .policies.errors import BadTemplate
 
@@ -217,7 +217,7 @@ def _environment() -> Any:
     class Generation(Extension):
         """`{% generation %}` marks replies for training; for a prompt it is transparent."""
 
-        tags: ClassVar[set[str]] = {"generation"}
+        tags = {"generation"}  # noqa: RUF012
 
         def parse(self, parser: Any) -> Any:
             next(parser.stream)

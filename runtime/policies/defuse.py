@@ -1,8 +1,8 @@
 """Breaks up the control strings of chat templates in untrusted text that goes over HTTP.
 
-A server renders the template itself and parses control strings wherever they stand, so a file that holds `<|im_start|>`
-could open a turn. One blank after the first character keeps the text readable and takes that power away. In process this is not
-needed: there, untrusted text is tokenised with special tokens off.
+A server renders the template itself and parses control strings wherever they stand, so a file with `<|im_start|>` in it
+could open a turn. One blank after the first character keeps the text readable and takes that power away. In process this
+is not needed: there, untrusted text is tokenised with special tokens off.
 """
 
 from __future__ import annotations

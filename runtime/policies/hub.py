@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from .errors import DownloadError, ModelError, ModelNotFound
 
@@ -37,7 +40,12 @@ def _only_file(repository: str, spec: str) -> str:
     """The one GGUF of the repository; several must be told apart by the user."""
     from huggingface_hub import HfApi
 
-    files = HfApi(endpoint=_endpoint()).list_repo_files(repository)
+    try:
+        files = HfApi(endpoint=_endpoint()).list_repo_files(repository)
+    except (httpx.TransportError, OSError):
+        files = _cached_files(repository)
+        if not files:
+            raise
     models = sorted(name for name in files if name.endswith(".gguf") and not _later_shard(name) and "mmproj" not in name)
     if not models:
         raise ModelNotFound(
@@ -66,15 +74,24 @@ def _fetch(repository: str, file: str, *, quiet: bool) -> Path:
 
 
 def _fetch_one(repository: str, file: str, *, quiet: bool) -> Path:
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
+    cached = try_to_load_from_cache(repository, file)
+    if isinstance(cached, str):  # downloaded once; nothing is asked of the network again
+        return Path(cached)
     return Path(hf_hub_download(repository, file, endpoint=_endpoint(), tqdm_class=_progress_bar(quiet)))
+
+
+def _cached_files(repository: str) -> list[str]:
+    """GGUF files of the repository that were downloaded before, for when its host cannot be reached."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "snapshots"
+    return sorted({str(file.relative_to(folder).as_posix()).split("/", 1)[1] for file in folder.glob("*/**/*.gguf")})
 
 
 def _endpoint() -> str | None:
     """`HF_ENDPOINT` as it is now; huggingface_hub itself reads it only once, when it is imported."""
-    import os
-
     return os.environ.get("HF_ENDPOINT") or None
 
 

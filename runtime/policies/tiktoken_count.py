@@ -1,7 +1,7 @@
 """A tiktoken encoding built from a GGUF's own BPE vocabulary: counting and encoding without loading the model.
 
-tiktoken's named encodings are downloads and are never touched. The encoding is compared with llama.cpp before its first use; a
-vocabulary for which the two differ is refused, and the caller takes llama.cpp's tokenizer instead.
+tiktoken's named encodings are downloads and are never touched. The encoding is compared with llama.cpp before its first use;
+a vocabulary for which the two differ is refused, and the caller takes llama.cpp's tokenizer instead.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TiktokenTokenizer:
         self._encoding = encoding
         self._ids = ids
         self._pieces = pieces
-        self._cutter = cutter
+        self.cutter = cutter
 
     @classmethod
     def from_gguf(cls, path: str | Path, *, check: bool = True) -> TiktokenTokenizer:
@@ -63,12 +63,12 @@ class TiktokenTokenizer:
         """Ids of ordinary text; control strings are never parsed."""
         if special:
             raise ValueError("this tokenizer knows no special tokens; use the model's own")
-        parts = self._cutter.parts(text)
+        parts = self.cutter.parts(text)
         return [self._ids[rank] for part in parts for rank in self._encoding.encode_ordinary(part)]
 
     def count(self, text: str) -> int:
         """How many tokens `text` has."""
-        return sum(len(self._encoding.encode_ordinary(part)) for part in self._cutter.parts(text))
+        return sum(len(self._encoding.encode_ordinary(part)) for part in self.cutter.parts(text))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`."""
@@ -107,7 +107,9 @@ def _build(header: GGUFHeader) -> tuple[Any, list[int], dict[int, bytes], Specia
 
 
 def _compare(tokenizer: TiktokenTokenizer, header: GGUFHeader) -> None:
-    if tokenizer.encode(_PROBE) != load_tokenizer(header.path).encode(_PROBE):
+    own = load_tokenizer(header.path)
+    tokenizer.cutter = SpecialCutter(own.special_texts)  # llama.cpp takes some tokens for special that the file does not
+    if tokenizer.encode(_PROBE) != own.encode(_PROBE):
         raise _refusal(header, "tiktoken splits it differently from llama.cpp")
 
 

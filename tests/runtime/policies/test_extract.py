@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Reply shapes of chat models, and the program found in each."""
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_three_turns_are_a_strict_chain_of_prefixes(policy: LlamaPolicy) -> None
         conversation.add_result("result é\n" * 3)
         assert conversation.size() == expected
         prompts.append(conversation.prompt_ids())
-    for shorter, longer in zip(prompts, prompts[1:], strict=False):
+    for shorter, longer in pairwise(prompts):
         assert longer[: len(shorter)] == shorter and len(longer) > len(shorter)
     text = policy.template.tokenizer.decode(prompts[0])
     assert text == "<|system|>system<|user|>task: count<|assistant|>"

@@ -1,4 +1,4 @@
-"""Every chat template and vocabulary that comes with llama.cpp: three turns are a strict chain, or the file is refused by name.
+"""Every template and vocabulary that comes with llama.cpp: three turns are a strict chain, or it is refused by name.
 
 Set ATLAS_LLAMA_SOURCE to the folder `vendor/llama.cpp/models` of an unpacked source archive of llama-cpp-python.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def chain(template: TokenTemplate, end: bool) -> list[list[int]]:
 def check_chain(template: TokenTemplate) -> None:
     for end in (True, False):
         prompts = chain(template, end)
-        for shorter, longer in zip(prompts, prompts[1:], strict=False):
+        for shorter, longer in pairwise(prompts):
             assert longer[: len(shorter)] == shorter and len(longer) > len(shorter)
     check_safe(template)
 

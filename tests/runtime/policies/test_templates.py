@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Chat templates of several styles, each turned into delimiters once and never rendered again."""
 
 from __future__ import annotations

@@ -35,8 +35,7 @@ def small_vocabulary(merges: list[str] | None = None) -> tuple[list[str], list[i
         "p a",
         "t h",
         "pa th",
-        "( pa",
-        "(pa th",
+        "( path",
         ". f",
         "i n",
     ]
