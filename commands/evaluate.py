@@ -37,7 +37,7 @@ def evaluate(
             suite,
             split=split,
             model=found.settings.model,
-            adapter=found.settings.adapter,
+            adapter=None if found.settings.adapter == "none" else found.settings.adapter,
             limit=limit,
             seed=seed,
             temperature=temperature,
@@ -53,7 +53,8 @@ def evaluate(
     low, high = result["interval"]
     print(f"{suite} ({split}): {result['success']:.1%} of {result['n']} solved, 95% interval {low:.1%} to {high:.1%}")
     for family, figures in result["families"].items():
-        print(f"  {safe(str(family))}: {figures}")
+        print(f"  {safe(family)}: {figures['success']:.1%} of {figures['n']}")
+    print(f"  tokens: mean {result['tokens']['mean']:,.0f}, peak {result['tokens']['peak']:,}; turns {result['turns']}")
     return DONE
 
 
