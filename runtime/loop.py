@@ -99,6 +99,9 @@ class Run:
         self.emit(EpisodeStarted(
             self.journal.episode, self.task, identity.model, budget, self.options.max_turns, self.record is not None
         ))  # fmt: skip
+        for server in self.view.registry.servers:
+            if server.problem:
+                self.emit(Notice(self.journal.episode, f"server {server.server_name} has no tools: {server.problem}"))
         try:
             status, answer = await self._run()
         except BudgetError as problem:
@@ -164,13 +167,13 @@ class Run:
     def _names(self) -> Names | None:
         if not self.options.constrain_names or self.options.acting == "json":
             return None
-        tools = {
-            name: tool.parameters for name, tool in self.view.registry.tools.items() if tool.server not in self.variables
-        }
+        known = self.view.parameters().items()
+        tools = {name: parameters for name, (tool, parameters) in known if tool.server not in self.variables}
         return Names(tools, (*self.variables, *_META))
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
-        tokens = max(prompt_tokens, proposal.prompt_tokens)
+        exact = self.policy.counting == "exact" or not proposal.prompt_tokens
+        tokens = prompt_tokens if exact else proposal.prompt_tokens  # an endpoint knows better than our bound
         self.tally.turns = turn
         self.tally.peak = max(self.tally.peak, tokens)
         self.tally.total_prompt += tokens
@@ -199,7 +202,7 @@ class Run:
         return outcome
 
     async def _run_program(self, program: str) -> Outcome:
-        tools = {name: tool.program_schema for name, tool in self.view.registry.tools.items()} | self.view.functions()
+        tools = self.view.schemas()
         return await self.sandbox.arun(program, tools=tools, call=self.gate, now=lambda: self.gate.clock(self.now))
 
     def _read_back(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import fields, replace
 from datetime import datetime
@@ -156,8 +156,14 @@ class Runtime:
 
     # -- what it does
 
-    async def run(self, task: str, *, on_event: Emit | None = None, split: str | None = None) -> Episode:
-        """Run a task to its end. `split` marks the episode (`heldout` ones are never used for training)."""
+    async def run(
+        self, task: str, *, on_event: Emit | None = None, split: str | None = None, hidden: Collection[str] = ()
+    ) -> Episode:
+        """Run a task to its end.
+
+        `split` marks the episode (`heldout` ones are never used for training); `hidden` tools are kept out of the first
+        view, so that the policy has to search for them.
+        """
         if not task.strip():
             raise UsageError("the task is empty", where="task", mend="say what is to be done")
         task = clean(task)
@@ -166,7 +172,9 @@ class Runtime:
             self.store, task, policy.identity, self._settings(policy), counting=policy.counting, atlas=_version(),
             split=split,
         )  # fmt: skip
-        return await self._watched(self._episode(task, policy, self.options, journal, on_event or _ignore))
+        return await self._watched(
+            self._episode(task, policy, self.options, journal, on_event or _ignore, hidden=frozenset(hidden))
+        )
 
     async def stream(
         self, task: str | None = None, *, resume: str | None = None, in_flight: InFlight = "ask", split: str | None = None
@@ -196,10 +204,9 @@ class Runtime:
         with EpisodeStore(None) as store:
             journal = Journal.begin(store, "", _no_policy(), {}, counting="exact", atlas=_version())
             gate = Gate(View(self.registry, "search"), Approval(self._approve), journal, _ignore)
-            tools = {name: tool.program_schema for name, tool in self.registry.tools.items()} | gate.view.functions()
             with Sandbox(self._limits, unsafe=self._unsafe) as sandbox:
                 gate.paused = sandbox.paused
-                return await sandbox.arun(program, tools=tools, call=gate, now=lambda: gate.clock(self._time))
+                return await sandbox.arun(program, tools=gate.view.schemas(), call=gate, now=lambda: gate.clock(self._time))
 
     async def resume(
         self, episode: str = "latest", *, in_flight: InFlight = "ask", on_event: Emit | None = None
@@ -270,10 +277,11 @@ class Runtime:
     async def _episode(
         self, task: str, policy: Policy, options: RunOptions, journal: Journal, emit: Emit, *,
         record: Record | None = None, in_flight: InFlight = "ask", resend: bool = False,
+        hidden: frozenset[str] = frozenset(),
     ) -> Episode:  # fmt: skip
         from ..sandbox import Sandbox
 
-        view = View(self.registry, options.loading)
+        view = View(self.registry, options.loading, hidden=hidden)
         gate = Gate(
             view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend
         )

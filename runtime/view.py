@@ -48,6 +48,10 @@ class View:
     """Full names in the order in which they came into view."""
     pending: list[str] = field(default_factory=list)
     """Lines that `load_tools` put into the next prompt."""
+    _read: dict[str, tuple[Tool, dict[str, Any], tuple[str, ...]]] = field(default_factory=dict)
+    """Schema and parameter names as programs see them: with thousands of tools too slow to derive for every program."""
+    hidden: frozenset[str] = frozenset()
+    """Tools kept out of the first view; searching finds them. For tasks about finding tools."""
 
     def first(self, task: str, tokens: Callable[[str], int], room: int) -> list[str]:
         """The stubs before turn 1; `room` is what the whole prompt may still take."""
@@ -55,7 +59,9 @@ class View:
             return []
         if self.loading == "eager":
             return self._everything(tokens, room)
-        chosen = self.registry.first_view(task, minimum=MINIMUM, limit=LIMIT)
+        spare = len(self.hidden)
+        found = self.registry.first_view(task, minimum=MINIMUM + spare, limit=LIMIT + spare)
+        chosen = [tool for tool in found if tool.full_name not in self.hidden][:LIMIT]
         stubs = fitting([stub(tool) for tool in chosen], tokens, min(STUB_TOKENS, room))
         self.shown = [tool.full_name for tool in chosen[: len(stubs)]]
         return stubs
@@ -73,7 +79,7 @@ class View:
 
     def server_index(self) -> list[tuple[str, int]]:
         """Identifier and number of tools of each server."""
-        return [(server.name, server.tool_count) for server in self.registry.servers]
+        return [(server.name, server.tool_count) for server in self.registry.servers if server.tool_count]
 
     def functions(self) -> dict[str, dict[str, Any]]:
         """The meta-tools of this variant with their schemas."""
@@ -86,6 +92,23 @@ class View:
             return load
         query = {"query": {"type": "string"}, "k": {"type": "integer", "default": 8}}
         return {_SEARCH: {"type": "object", "properties": query, "required": ["query"]}} | load
+
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """What a program can call: every known tool, in view or not, and the meta-tools."""
+        return {name: schema for name, (_, schema, _) in self._known().items()} | self.functions()
+
+    def parameters(self) -> dict[str, tuple[Tool, tuple[str, ...]]]:
+        """Every known tool with its parameter names."""
+        return {name: (tool, parameters) for name, (tool, _, parameters) in self._known().items()}
+
+    def _known(self) -> dict[str, tuple[Tool, dict[str, Any], tuple[str, ...]]]:
+        tools = self.registry.tools
+        for name, tool in tools.items():
+            if name not in self._read or self._read[name][0] is not tool:
+                self._read[name] = (tool, tool.program_schema, tool.parameters)
+        for name in self._read.keys() - tools.keys():
+            del self._read[name]
+        return self._read
 
     def search(self, arguments: dict[str, Any]) -> list[str]:
         """`search_tools(query, k=8)`: one line for each tool found."""
