@@ -14,7 +14,7 @@ from typing import Any
 from . import guardian, listing, sdk_internals
 from .config import CALL_SECONDS, CONNECT_SECONDS, ServerConfig
 from .diagnosis import Evidence, call_failure, is_final, start_failure
-from .errors import ServerError, ServerStartError
+from .errors import ServerError, ServerStartError, ServerTimeout
 from .leftovers import end_leftovers
 from .listing import Listing
 from .results import RESULT_BYTES
@@ -28,6 +28,8 @@ _CLOSE_SECONDS = 12.0
 _BACKSTOP_SECONDS = 3.0
 """The SDK's time-out does not cover writing to a server that reads nothing."""
 _RUBBISH_KEPT = 5
+_STUCK_AFTER = 2
+"""Calls in a row without an answer after which a server is given up and started anew by the next call."""
 
 
 class Connection:
@@ -58,6 +60,7 @@ class Connection:
         self._stderr: StderrTail | None = None
         self._rubbish: list[str] = []
         self._trouble = ""
+        self._silent_calls = self._calls_in_flight = 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ready.add_done_callback(_retrieve)
         self._owner: asyncio.Task[None] | None = None
@@ -70,8 +73,10 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the other side is not known to be gone."""
-        return self._client is not None and not self._stop.is_set() and not sdk_internals.is_closed(self._client.session)
+        """Whether the other side is neither known to be gone nor stuck: silent in call after call."""
+        if self._client is None or self._stop.is_set() or sdk_internals.is_closed(self._client.session):
+            return False
+        return self._silent_calls < _STUCK_AFTER or self._calls_in_flight > 0
 
     async def listing(self) -> Listing:
         """The server's tools as it lists them now. Raises `ServerError`."""
@@ -90,12 +95,19 @@ class Connection:
         After `timeout_seconds`, or when the caller is cancelled, the call is cancelled on the server as well.
         """
         seconds = timeout_seconds or (self.config.call_seconds if self.config else CALL_SECONDS)
+        self._calls_in_flight += 1
         try:
             async with asyncio.timeout(seconds + _BACKSTOP_SECONDS):
-                return await self._client.call_tool(tool_name, dict(arguments), read_timeout_seconds=seconds)
+                result = await self._client.call_tool(tool_name, dict(arguments), read_timeout_seconds=seconds)
+            self._silent_calls = 0
+            return result
         except Exception as error:
             await asyncio.sleep(0)  # a dying server's last words may have just arrived
-            raise call_failure(error, self._evidence(), f"{self.name}.{tool_name}", seconds) from error
+            failure = call_failure(error, self._evidence(), f"{self.name}.{tool_name}", seconds)
+            self._silent_calls = self._silent_calls + 1 if isinstance(failure, ServerTimeout) else 0
+            raise failure from error
+        finally:
+            self._calls_in_flight -= 1
 
     async def close(self) -> None:
         """End the connection and every process behind it. Never hangs, never raises, may be called twice."""
@@ -111,14 +123,18 @@ class Connection:
         self._end_leftovers()
 
     async def _own(self) -> None:
+        import mcp  # noqa: F401 - takes its time, which is not the server's
+
         failure: ServerError | None = None
         if self._has_process:
             guardian.watch()
         try:
             for attempt, way in enumerate(self._ways):
-                failure = await self._attempt(way, self._connect_seconds(attempt))
+                earlier, failure = failure, await self._attempt(way, self._connect_seconds(attempt))
                 if failure is None or is_final(failure) or self._stop.is_set():
                     break
+                if earlier is not None and not self._evidence().story:
+                    failure = earlier  # the server said more when it was asked first
         finally:
             self._client = None
             if self._has_process:

@@ -99,7 +99,7 @@ def test_a_pattern_of_a_hostile_listing_is_not_run() -> None:
     }
     started = time.process_time()
     assert check({"a": "a" * 60 + "!"}, schema)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5
 
 
 def test_nearest_names() -> None:

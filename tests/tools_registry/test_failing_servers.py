@@ -44,7 +44,7 @@ asyncio.run(main())
 
 def in_registry(config: ServerConfig, use: Callable[[Registry], Awaitable[Any]], **options: Any) -> Any:
     async def main() -> Any:
-        async with asyncio.timeout(40), Registry([config], **options) as registry:
+        async with asyncio.timeout(120), Registry([config], **options) as registry:
             return await use(registry)
 
     return asyncio.run(main())
@@ -102,7 +102,7 @@ def test_the_mend_for_uvx_is_the_command_to_write(script: Script, tmp_path: Any)
 
 
 def test_a_server_that_hangs_at_its_start_times_out(script: Script) -> None:
-    error = start_error(script("plain", "silent", connect_seconds=0.4))
+    error = start_error(script("plain", "silent", connect_seconds=1.5))
     assert isinstance(error, ServerTimeout)
     assert "did not answer within" in error.message
     assert "thinking" in error.message
@@ -112,11 +112,11 @@ def test_a_server_that_hangs_at_its_start_times_out(script: Script) -> None:
 def test_a_server_that_ignores_every_signal_is_killed(script: Script) -> None:
     started = time.monotonic()
     assert isinstance(start_error(script("plain", "deaf", connect_seconds=0.2)), ServerTimeout)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_a_server_that_only_prints_rubbish_is_quoted(script: Script) -> None:
-    error = start_error(script("plain", "only-rubbish", connect_seconds=0.5))
+    error = start_error(script("plain", "only-rubbish", connect_seconds=1.5))
     assert "What do you mean?" in error.message
     assert "stdout" in error.message
 
@@ -159,6 +159,18 @@ def test_a_slow_call_times_out_and_a_server_stuck_in_it_is_still_closed(script: 
     error = in_registry(script("plain"), use)
     assert error.kind == "timeout"
     assert "within 0.2 s" in error.message
+
+
+def test_a_server_that_is_silent_in_call_after_call_is_started_anew(script: Script) -> None:
+    async def use(registry: Registry) -> tuple[object, object]:
+        first = await registry.call(registry.tools["plain.pid"], {})
+        for name in ("hang", "number"):
+            with pytest.raises(ServerTimeout):
+                await registry.call(registry.tools[f"plain.{name}"], {}, timeout_seconds=0.2)
+        return first, await registry.call(registry.tools["plain.pid"], {})
+
+    first, second = in_registry(script("plain"), use)
+    assert first != second
 
 
 def test_the_timeout_of_the_configuration_is_the_default(script: Script) -> None:
@@ -211,7 +223,7 @@ def test_a_list_without_an_end_is_cut_and_reported(script: Script) -> None:
 def test_one_broken_server_leaves_the_others_usable(script: Script) -> None:
     async def main() -> None:
         broken = script("plain", "exits", name="broken")
-        async with asyncio.timeout(40), Registry([broken, script("plain")]) as registry:
+        async with asyncio.timeout(120), Registry([broken, script("plain")]) as registry:
             problems = {server.name: server.problem for server in registry.servers}
             assert problems["plain"] is None
             assert "no licence key" in (problems["broken"] or "")
@@ -238,7 +250,7 @@ def test_a_server_killed_with_its_client_busy_is_ended_all_the_same(script: Scri
         server = int(program.stdout.readline())
         program.kill()
         program.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{server}/cmdline").exists() and Path(f"/proc/{server}/cmdline").read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -256,7 +268,7 @@ def test_an_interrupt_at_the_keyboard_leaves_nothing(script: Script) -> None:
     assert program.stdout is not None
     program.stdout.readline()
     program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=120)
     assert program.returncode != 0
     assert errors.strip().endswith("KeyboardInterrupt")
 

@@ -25,7 +25,7 @@ def modern() -> Any:
 
 def run(use: Callable[[Registry], Awaitable[Any]], config: ServerConfig, **options: Any) -> Any:
     async def main() -> Any:
-        async with asyncio.timeout(40), Registry([config], **options) as registry:
+        async with asyncio.timeout(120), Registry([config], **options) as registry:
             return await use(registry)
 
     return asyncio.run(main())

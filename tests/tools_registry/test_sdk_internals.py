@@ -20,7 +20,7 @@ def test_raw_requests_in_memory_on_both_eras(mode: Literal["auto", "legacy"]) ->
     server.add_tool(lambda: "hi", name="hello", description="Says hi.")
 
     async def main() -> None:
-        async with asyncio.timeout(20), Client(server, mode=mode) as client:
+        async with asyncio.timeout(60), Client(server, mode=mode) as client:
             page = await sdk_internals.raw_request(client.session, "tools/list", {}, 10.0)
             assert [tool["name"] for tool in page["tools"]] == ["hello"]
             assert sdk_internals.adopt_listing(client.session, [("hello", {"type": "object"})]) == {"hello"}
@@ -43,7 +43,7 @@ def test_an_adopted_listing_keeps_the_session_from_listing_and_from_judging_resu
         async def called(context: Any, params: Any) -> types.CallToolResult:
             return types.CallToolResult(content=[types.TextContent(type="text", text="ok")])
 
-        async with asyncio.timeout(20), Client(Server("s", on_list_tools=listed, on_call_tool=called)) as client:
+        async with asyncio.timeout(60), Client(Server("s", on_list_tools=listed, on_call_tool=called)) as client:
             sdk_internals.adopt_listing(client.session, [("t", {"type": "object"})])
             await client.call_tool("t", {})
 
@@ -54,7 +54,7 @@ def test_an_adopted_listing_keeps_the_session_from_listing_and_from_judging_resu
 def test_a_server_that_died_is_seen_before_the_next_request() -> None:
     async def main() -> None:
         parameters = StdioServerParameters(command=sys.executable, args=[str(PLAIN)])
-        async with asyncio.timeout(20), Client(parameters) as client:
+        async with asyncio.timeout(60), Client(parameters) as client:
             with pytest.raises(Exception, match="Connection closed"):
                 await client.session.call_tool("die", {})
             assert sdk_internals.is_closed(client.session)

@@ -102,4 +102,4 @@ def test_hostile_text_is_read_in_bounded_time() -> None:
     ]
     started = time.process_time()
     ToolIndex(hostile).search("a" * 1_000_000)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5
