@@ -19,6 +19,10 @@ _COMMON = frozenset(
 """Words that read as a part of the sentence unless they are quoted."""
 
 
+_USUAL = 0.08
+"""How much more often than the others the first phrasing of a list is practised."""
+
+
 class Unsuitable(Exception):
     """The folder of this world does not suit the intent; another one is drawn."""
 
@@ -61,7 +65,9 @@ class Desk:
 
     def say(self, templates: Sequence[str], **slots: str) -> str:
         """The text of a task: a phrasing of the split, its alternatives chosen, dressed and filled."""
-        text = grammar.expand(self.rng.choice(phrasings(tuple(templates), self.split)), self.rng)
+        usual = self.split == "practice" and self.draw.chance(_USUAL)
+        template = templates[0] if usual else self.rng.choice(phrasings(tuple(templates), self.split))
+        text = grammar.expand(template, self.rng)
         return grammar.fill(grammar.dress(text, self.rng, self.polite, self.curious), slots)
 
     def file(self, *kinds: str, ending: str | None = None, where: Callable[[File], bool] | None = None) -> File:
@@ -232,11 +238,9 @@ class Desk:
 @lru_cache(maxsize=1024)
 def phrasings(templates: tuple[str, ...], split: Split) -> tuple[str, ...]:
     """The phrasings of a split. The first of a list is the one that everybody uses: it is always practised."""
-    chosen = pool(templates, split)
-    if split == "practice":
-        return tuple(chosen) if templates[0] in chosen else (templates[0], *chosen)
-    rest = tuple(template for template in chosen if template != templates[0])
-    return rest or (min(templates[1:], key=lambda template: repr(template)[::-1]),)
+    held = tuple(template for template in pool(templates, "heldout") if template != templates[0])
+    held = held or (min(templates[1:], key=lambda template: repr(template)[::-1]),)
+    return held if split == "heldout" else tuple(template for template in templates if template not in held)
 
 
 def q(value: str) -> str:

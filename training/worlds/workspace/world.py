@@ -166,13 +166,13 @@ class _Run:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="")
         self._functions: dict[str, Callable[..., Any]] = dict(toolbox_functions(self.root, now=lambda: NOW, isolated=False))
-        self._other = other.open() if other else None
+        self.others = other.open() if other else None
 
     def call(self, full_name: str, arguments: dict[str, Any]) -> Any:
         """Run a tool of the toolbox, or of another server."""
         function = self._functions.get(full_name)
-        if function is None and self._other is not None:
-            return self._other.call(full_name, arguments)
+        if function is None and self.others is not None:
+            return self.others.call(full_name, arguments)
         if function is None:
             raise WorldToolError(f"unknown tool: {full_name}")
         try:
@@ -186,15 +186,15 @@ class _Run:
         for path in sorted(self.root.rglob("*")):
             name = path.relative_to(self.root).as_posix()
             found[name if path.is_file() else name + "/"] = path.read_text(encoding="utf-8") if path.is_file() else ""
-        if self._other is not None:
-            found["other servers"] = self._other.snapshot()
+        if self.others is not None:
+            found["other servers"] = self.others.snapshot()
         return found
 
     def close(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.root, ignore_errors=True)
-        if self._other is not None:
-            self._other.close()
+        if self.others is not None:
+            self.others.close()
 
 
 def _open(files: dict[str, str], other: World | None) -> State:
