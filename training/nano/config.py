@@ -34,7 +34,7 @@ class Recipe:
     warmup_steps: int = 40
     decay_share: float = 0.3
     """The learning rate falls linearly to zero over this last share of the run."""
-    full_prompt_share: float = 0.2
+    full_prompt_share: float = 0.25
     """The last share of the run sees full first prompts (up to 700 tokens of stubs); before, lengths are mixed."""
     muon_rate: float = 0.02
     muon_momentum: float = 0.95
@@ -45,7 +45,7 @@ class Recipe:
     rename_share: float = 0.35
     """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
     toolbox_share: float = 0.5
-    tasks_a_world: int = 12
+    tasks_a_world: int = 20
     checkpoint_minutes: float = 5.0
 
 

@@ -15,7 +15,7 @@ from ..worlds.base import World
 from .config import Recipe
 from .model import Tree
 
-SHORT, MIXED, FULL = (4, 7), (4, 12), (10, 16)
+SHORT, MIXED, FULL = (4, 7), (5, 14), (10, 16)
 """How many stubs a view holds: at first, later, and over the last share of a run."""
 
 
@@ -39,7 +39,7 @@ def stubs_at(progress: float, recipe: Recipe) -> tuple[int, int]:
     """The size of views when `progress` (0 to 1) of the run is done."""
     if progress >= 1 - recipe.full_prompt_share:
         return FULL
-    return SHORT if progress < 0.4 else MIXED
+    return SHORT if progress < 0.15 else MIXED
 
 
 class TreeStream:

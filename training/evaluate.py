@@ -1,0 +1,230 @@
+"""Scores a policy on a suite: every task runs through the real runtime, and its world checks answer and final state."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..runtime import Episode, Runtime
+from .suites import SHARES, SuiteTask, suite_tasks
+from .task_files import FileTask, file_tasks
+from .worlds.base import Split, World
+from .worlds.check import passes, same_answer
+from .worlds.rehearse import rehearse
+
+if TYPE_CHECKING:
+    from ..runtime.policies.base import Policy
+
+Progress = Callable[[int, int, int], None]
+"""Called with tasks done, tasks in all, tasks solved."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How one task of a suite went."""
+
+    name: str
+    family: str
+    task: str
+    success: bool
+    status: str
+    answer: Any
+    why: str
+    tokens: int
+    turns: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of `--out`."""
+        return {
+            "task": self.name, "family": self.family, "text": self.task, "success": self.success, "status": self.status,
+            "answer": self.answer, "why": self.why, "tokens": self.tokens, "turns": self.turns,
+            "seconds": round(self.seconds, 3),
+        }  # fmt: skip
+
+
+@dataclass(slots=True)
+class EvalReport:
+    """The scores of a suite."""
+
+    suite: str
+    split: str
+    model: str
+    adapter: str | None
+    results: list[TaskResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `atlas eval --json` prints."""
+        tokens = [result.tokens for result in self.results]
+        count = len(self.results)
+        return {
+            "suite": self.suite, "split": self.split, "model": self.model, "adapter": self.adapter, "n": count,
+            "success": _share(self.results), "interval": list(wilson(sum(r.success for r in self.results), count)),
+            "tokens": {"mean": round(sum(tokens) / max(1, count), 1), "peak": max(tokens, default=0)},
+            "turns": round(sum(result.turns for result in self.results) / max(1, count), 2),
+            "seconds": round(self.seconds, 1), "families": self._families(),
+        }  # fmt: skip
+
+    def _families(self) -> dict[str, Any]:
+        groups: dict[str, list[TaskResult]] = {}
+        for result in self.results:
+            groups.setdefault(result.family, []).append(result)
+        return {name: {"n": len(group), "success": _share(group)} for name, group in sorted(groups.items())}
+
+
+def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson, 1927)."""
+    if count == 0:
+        return 0.0, 1.0
+    share = successes / count
+    centre = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return round((centre - spread) / scale, 4), round((centre + spread) / scale, 4)
+
+
+async def evaluate(
+    suite: str,
+    *,
+    split: Split = "heldout",
+    model: str | Policy = "nano",
+    adapter: str | None = None,
+    limit: int = 100,
+    seed: int = 0,
+    temperature: float = 0.0,
+    keep: bool = False,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> EvalReport:
+    """Run the first `limit` tasks of `suite` and check them. `keep` logs the episodes.
+
+    Raises `UsageError` for an unknown suite or a malformed file of tasks.
+    """
+    from ..runtime.errors import UsageError
+
+    tasks: Iterator[SuiteTask | FileTask]
+    if suite in SHARES:
+        tasks = suite_tasks(suite, split, limit, seed)
+    elif Path(suite).suffix == ".jsonl":
+        tasks = file_tasks(Path(suite), limit)
+    else:
+        raise UsageError(
+            f"there is no suite {suite!r}", where="atlas eval", mend=f"one of {', '.join(SHARES)}, or a .jsonl file of tasks"
+        )
+    policy = await _loaded(model, adapter)
+    report = EvalReport(suite, split, policy.identity.model, adapter)
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="atlas-eval-") as scratch:
+            for number, task in enumerate(tasks):
+                how = _How(policy, split, seed + number, temperature, keep, Path(scratch) / str(number))
+                result = await (_run_world(task, how) if isinstance(task, SuiteTask) else _run_file(task, how))
+                report.results.append(result)
+                _append(out, result, first=number == 0)
+                if progress is not None:
+                    progress(number + 1, limit, sum(one.success for one in report.results))
+    finally:
+        if isinstance(model, str):
+            await policy.aclose()
+    report.seconds = time.monotonic() - began
+    return report
+
+
+async def _loaded(model: str | Policy, adapter: str | None) -> Policy:
+    import asyncio
+
+    from ..runtime.policies import load_policy
+
+    if not isinstance(model, str):
+        return model
+    return await asyncio.to_thread(load_policy, model, adapter=None if adapter in (None, "none") else adapter)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What all tasks of an evaluation share, and a scratch folder for one of them."""
+
+    policy: Policy
+    split: Split
+    seed: int
+    temperature: float
+    keep: bool
+    scratch: Path
+
+
+async def _run_world(item: SuiteTask, how: _How) -> TaskResult:
+    world, task = item.world, item.task
+    expected = rehearse(world, task)
+    state = world.open()
+    how.scratch.mkdir()
+    try:
+        runtime = Runtime(
+            how.policy, workspace=getattr(state, "root", how.scratch), tools=servers_of(world, state),
+            toolbox=bool(world.files), approve="auto", seed=how.seed, temperature=how.temperature, log=how.keep,
+            now=lambda: world.now,
+        )  # fmt: skip
+        async with runtime:
+            episode = await runtime.run(task.text, split=how.split, hidden=task.hidden)
+            said_no = episode.status == "gave_up" and episode.answer is not None
+            success, why = passes(
+                task, expected, answer=episode.answer, gave_up=said_no, snapshot=state.snapshot()
+            )  # fmt: skip
+            if episode.status not in ("answered", "gave_up"):
+                success, why = False, f"{episode.status}: {episode.error or ''}".strip()
+            elif success and not task.impossible and episode.answer is None and task.answer_matters:
+                success, why = False, "no answer"
+            runtime.store.set_outcome(episode.id, "known", 1.0 if success else 0.0, why)
+        return _result(item.name, task.family, task.text, episode, success, why)
+    finally:
+        state.close()
+
+
+async def _run_file(task: FileTask, how: _How) -> TaskResult:
+    if task.workspace is not None:
+        shutil.copytree(task.workspace, how.scratch, symlinks=True)
+    else:
+        how.scratch.mkdir()
+    runtime = Runtime(
+        how.policy, workspace=how.scratch, approve="auto", seed=how.seed, temperature=how.temperature, log=how.keep,
+        check=task.check,
+    )  # fmt: skip
+    async with runtime:
+        episode = await runtime.run(task.text, split=how.split)
+        success, why = episode.solved, "" if episode.solved else episode.status
+        if success and task.has_answer and not same_answer(task.answer, episode.answer, ordered=task.ordered):
+            success, why = False, f"answered {episode.answer!r}, expected {task.answer!r}"[:400]
+        runtime.store.set_outcome(episode.id, "known", 1.0 if success else 0.0, why)
+    return _result(task.name, task.family, task.text, episode, success, why)
+
+
+def servers_of(world: World, state: Any) -> dict[str, object]:
+    """The in-process MCP servers of a world, all over one state; the toolbox comes from the runtime itself."""
+    from .worlds.composed_mcp import world_servers
+
+    records = getattr(state, "others", state) if world.files else state
+    return {} if records is None else dict(world_servers(records))
+
+
+def _result(name: str, family: str, text: str, episode: Episode, success: bool, why: str) -> TaskResult:
+    return TaskResult(
+        name, family, text, success, episode.status, episode.answer, why, episode.context.peak, episode.turns,
+        episode.seconds,
+    )  # fmt: skip
+
+
+def _append(out: Path | None, result: TaskResult, *, first: bool) -> None:
+    if out is not None:
+        with out.open("w" if first else "a", encoding="utf-8") as file:
+            file.write(json.dumps(result.to_json(), ensure_ascii=False, default=str) + "\n")
+
+
+def _share(results: list[TaskResult]) -> float:
+    return round(sum(result.success for result in results) / max(1, len(results)), 4)

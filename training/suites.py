@@ -1,0 +1,61 @@
+"""Suites of tasks for `atlas eval`: fixed difficulty, fixed seeds, pieces that training never saw.
+
+Every task comes with a world of its own. Fixed by the suites, whatever a policy can do: at least 60 tools known, the
+first view as in any run, two distractors of near name for each needed tool, a fifth of the tasks needing a second turn,
+a tenth that no tool can do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .worlds.base import Split, Task, World
+
+TOOL_COUNT = 64
+SHARES = {
+    "toolbox": {"single": 30, "chain": 16, "loop": 14, "condition": 12, "search": 10, "trouble": 8, "beyond": 10},
+    "worlds": {"single": 25, "pipe": 17, "loop": 14, "condition": 14, "search": 12, "trouble": 8, "beyond": 10},
+    "worlds:hard": {"pipe": 25, "loop": 18, "condition": 17, "search": 12, "trouble": 10, "long": 8, "beyond": 10},
+}
+"""Per cent of the tasks of a suite, by family."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTask:
+    """One task of a suite with its world and a name that stays the same from run to run."""
+
+    name: str
+    world: World
+    task: Task
+
+
+def suite_tasks(suite: str, split: Split, limit: int, seed: int = 0) -> Iterator[SuiteTask]:
+    """The first `limit` tasks of a suite. Raises `KeyError` for an unknown suite."""
+    shares = SHARES[suite]
+    deck: list[str] = []
+    shuffle = random.Random(f"{suite}:{seed}")
+    for number in range(limit):
+        if not deck:
+            deck = [family for family, share in shares.items() for _ in range(share)]
+            shuffle.shuffle(deck)
+        yield _make(suite, split, deck.pop(), seed, number)
+
+
+def _make(suite: str, split: Split, family: str, seed: int, number: int) -> SuiteTask:
+    from .worlds.composed import composed_world
+    from .worlds.workspace import workspace_world
+
+    first = int.from_bytes(hashlib.sha256(f"{suite}:{split}:{seed}:{number}".encode()).digest()[:6])
+    for attempt in range(20):  # a world now and then has no room for a family
+        world_seed = 1_000_000_000_000 + first + attempt
+        if suite == "toolbox":
+            world = workspace_world(world_seed, split, tasks=1, families=[family], tool_count=TOOL_COUNT)
+        else:
+            hard = suite == "worlds:hard"
+            world = composed_world(world_seed, split, tasks=1, families=[family], tool_count=TOOL_COUNT, hard=hard)
+        if world.tasks:
+            return SuiteTask(f"{suite}/{split}/{seed}/{number}", world, world.tasks[0])
+    raise RuntimeError(f"no world of suite {suite!r} has a task of family {family!r} near seed {first}")
