@@ -42,7 +42,7 @@ def make_world(kind: str, seed: int, split: str, families: Sequence[str] | None,
         return composed_world(seed, side, families=families, hard=hard)  # type: ignore[arg-type]
     from importlib import import_module
 
-    maker: Callable[..., World] = import_module(".toolbox", __package__).toolbox_world
+    maker: Callable[..., World] = import_module(".workspace", __package__).workspace_world
     return maker(seed, side)
 
 
