@@ -44,30 +44,46 @@ class FrameBuffer:
 
     def __init__(self, limit: int, *, trusting: bool = False) -> None:
         self.limit = limit
-        self._bytes = bytearray()
+        self._head = b""  # one chunk is the common case; a long message is joined once, when it is whole
+        self._start = 0
+        self._rest: list[bytes] = []
+        self._size = 0
         self._decoder = _TRUSTING if trusting else _STRICT
         self._strict = not trusting
 
     def feed(self, data: bytes) -> None:
         """Append what was read."""
-        self._bytes += data
+        if self._size:
+            self._rest.append(data)
+        else:
+            self._head, self._start = data, 0
+        self._size += len(data)
 
     def __len__(self) -> int:
-        return len(self._bytes)
+        return self._size
 
     def next(self) -> dict[str, Any] | None:
         """Remove and return the next whole message; None while there is none."""
-        held = self._bytes
-        if len(held) < 4:
+        if self._size < 4:
             return None
-        size = _HEADER.unpack_from(held)[0]
+        if len(self._head) - self._start < 4:
+            self._join()
+        size = _HEADER.unpack_from(self._head, self._start)[0]
         if size > self.limit:
             raise FrameError(f"a frame of {size} bytes is larger than {self.limit}")
-        if len(held) < 4 + size:
+        if self._size < 4 + size:
             return None
-        body = bytes(held[4 : 4 + size])
-        del held[: 4 + size]
-        return self._decode(body)
+        if len(self._head) - self._start < 4 + size:
+            self._join()
+        begin = self._start + 4
+        self._start = begin + size
+        self._size -= 4 + size
+        return self._decode(self._head[begin : self._start])
+
+    def _join(self) -> None:
+        self._head = b"".join((self._head[self._start :], *self._rest))
+        self._start = 0
+        self._rest = []
 
     def _decode(self, body: bytes) -> dict[str, Any]:
         try:

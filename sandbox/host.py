@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
 from . import nursery as nurseries
+from .driver import PLAIN_TYPES, AsyncDriver
 from .errors import SandboxBusy, SandboxClosed, SandboxError, ToolError
 from .frames import FrameError, encode
 from .limits import Limits
@@ -144,10 +144,10 @@ class Sandbox:
         if early is not None:
             return early
         with self._one_at_a_time():
-            program, link, cpu = self._begin(source, tools or {}, now)
+            program, link = self._begin(source, tools or {}, now)
             try:
                 while program.end is None:
-                    message = self._next_message(program, link, cpu)
+                    message = self._next_message(program, link)
                     answer = program.take(message) if message is not None else None
                     if isinstance(answer, Call):
                         answer = self._call_now(program, call, answer)
@@ -181,10 +181,9 @@ class Sandbox:
         with self._one_at_a_time():
             if self._link is None:
                 await self._start_aside()
-            program, link, cpu = self._begin(source, tools or {}, now)
-            driver = _AsyncDriver(self, program, link, cpu, call)
+            program, link = self._begin(source, tools or {}, now)
             try:
-                await driver.drive()
+                await AsyncDriver(program, link, call, lambda: self._pauses > 0).drive()
             except (WorkerGone, FrameError) as error:
                 self._died(program, error)
             except BaseException:
@@ -227,7 +226,7 @@ class Sandbox:
             self._running = False
             self._program = None
 
-    def _begin(self, source: str, tools: Tools, now: Callable[[], float]) -> tuple[Program, Link, float]:
+    def _begin(self, source: str, tools: Tools, now: Callable[[], float]) -> tuple[Program, Link]:
         self.start()
         link = self._link
         assert link is not None
@@ -243,13 +242,13 @@ class Sandbox:
             },
         }
         self._sent_tools = specs
-        program = Program(limits, tools, now, self._next_id)
+        program = Program(limits, tools, now, first_id=self._next_id, cpu_before=link.cpu_seconds())
         self._program = program
         link.queue(encode(message))
-        return program, link, link.cpu_seconds()
+        return program, link
 
-    def _next_message(self, program: Program, link: Link, cpu: float) -> dict[str, Any] | None:
-        left = program.check_time(link.cpu_seconds() - cpu, self._pauses > 0)
+    def _next_message(self, program: Program, link: Link) -> dict[str, Any] | None:
+        left = program.check_time(link.cpu_seconds(), self._pauses > 0)
         return None if program.end is not None else link.wait(time.monotonic() + left)
 
     def _call_now(self, program: Program, call: CallFunction, made: Call) -> bytes:
@@ -257,7 +256,7 @@ class Sandbox:
             value = call(made.tool, made.arguments)
         except ToolError as error:
             return program.fail(made.id, error)
-        if inspect.isawaitable(value):
+        if type(value) not in PLAIN_TYPES and inspect.isawaitable(value):
             if inspect.iscoroutine(value):
                 value.close()
             raise SandboxError("call returned an awaitable", where="Sandbox.run", mend="use `await sandbox.arun(...)`")
@@ -282,7 +281,7 @@ class Sandbox:
         return Outcome(
             status=cast(Status, end.status), value=end.value if end.status == "ok" else None,
             answered=end.answered, output="".join(program.output), error=end.error,
-            calls=list(program.calls.values()), seconds=time.monotonic() - program.started,
+            calls=program.records(), seconds=time.monotonic() - program.started,
             peak_rss_mb=link.peak_rss_mb(), variables=dict(self._variables), lost=lost,
         )
 
@@ -304,99 +303,3 @@ def _death(status: int) -> str:
     if status & 0x7F:
         return f"signal {status & 0x7F}"
     return f"exit code {status >> 8}"
-
-
-class _AsyncDriver:
-    """Moves one program's messages in an event loop."""
-
-    def __init__(self, sandbox: Sandbox, program: Program, link: Link, cpu: float, call: CallFunction) -> None:
-        self.sandbox, self.program, self.link, self.cpu, self.call = sandbox, program, link, cpu, call
-        self.loop = asyncio.get_running_loop()
-        self.wake = asyncio.Event()
-        self.tasks: dict[asyncio.Future[Any], int] = {}
-        self.ended: deque[asyncio.Future[Any]] = deque()
-        self.writing = False
-
-    async def drive(self) -> None:
-        """Until the program has ended; every task of a call has ended then, too."""
-        self.loop.add_reader(self.link.source, self.wake.set)
-        try:
-            while self.program.end is None:
-                self._deliver()
-                self._receive()
-                if self.program.end is None:
-                    await self._rest()
-        finally:
-            self.loop.remove_reader(self.link.source)
-            if self.writing:
-                self.loop.remove_writer(self.link.target)
-            await self._cancel()
-
-    def _receive(self) -> None:
-        self._flush()
-        self.link.fill()
-        while self.program.end is None:
-            message = self.link.incoming.next()
-            if message is None:
-                break
-            answer = self.program.take(message)
-            if isinstance(answer, Call):
-                answer = self._start(answer)
-            if answer is not None:
-                self.link.queue(answer)
-        self._flush()
-
-    def _start(self, made: Call) -> bytes | None:
-        try:
-            value = self.call(made.tool, made.arguments)
-        except ToolError as error:
-            return self.program.fail(made.id, error)
-        if not inspect.isawaitable(value):
-            return self.program.reply(made.id, value)
-        task = asyncio.ensure_future(_as_coroutine(value))
-        self.tasks[task] = made.id
-        task.add_done_callback(self._ended)
-        return None
-
-    def _ended(self, task: asyncio.Future[Any]) -> None:
-        self.ended.append(task)
-        self.wake.set()
-
-    def _deliver(self) -> None:
-        while self.ended:
-            task = self.ended.popleft()
-            number = self.tasks.pop(task)
-            try:
-                self.link.queue(self.program.reply(number, task.result()))
-            except ToolError as error:
-                self.link.queue(self.program.fail(number, error))
-
-    def _flush(self) -> None:
-        self.link.flush()
-        if self.link.has_output != self.writing:
-            self.writing = self.link.has_output
-            if self.writing:
-                self.loop.add_writer(self.link.target, self.wake.set)
-            else:
-                self.loop.remove_writer(self.link.target)
-
-    async def _rest(self) -> None:
-        left = self.program.check_time(self.link.cpu_seconds() - self.cpu, self.sandbox._pauses > 0)
-        if self.program.end is not None:
-            return
-        timer = self.loop.call_later(left, self.wake.set)
-        try:
-            await self.wake.wait()
-        finally:
-            timer.cancel()
-        self.wake.clear()
-
-    async def _cancel(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        if self.tasks:
-            await asyncio.gather(*self.tasks, return_exceptions=True)
-
-
-async def _as_coroutine(value: Awaitable[Any]) -> Any:
-    return await value

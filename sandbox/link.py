@@ -48,7 +48,7 @@ class Link:
             os.close(theirs_out)
         for descriptor in (self.source, self.target):
             os.set_blocking(descriptor, False)
-        _widen(self.target)
+            _widen(descriptor)
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
         self.layers = self._await_lock()

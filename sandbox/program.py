@@ -1,6 +1,6 @@
 """One running program, as the host sees it: judges every message of the worker, keeps budgets and records.
 
-No input or output here: the two drivers in `host.py` (blocking, asyncio) move the bytes.
+No input or output here: the drivers (`Sandbox.run` blocking, `driver.py` in an event loop) move the bytes.
 """
 
 from __future__ import annotations
@@ -8,21 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import ToolError
 from .frames import FrameError, encode
 from .limits import Limits
 from .outcome import CallRecord, ErrorInfo
-from .wire import json_value, result_encoder
+from .wire import encode_result
 
 _TEXT_CHARS = 2_000
 BUDGETS = frozenset({"wall_seconds", "memory_mb", "max_calls", "max_output_bytes", "cpu_seconds", "max_result_bytes"})
 """What `error.type` says when `status` is `limit`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A tool call of the program, checked."""
 
     id: int
@@ -44,15 +43,18 @@ class End:
 class Program:
     """The host's half of one program."""
 
-    def __init__(self, limits: Limits, tools: Mapping[str, Any], now: Callable[[], float], first_id: int) -> None:
+    def __init__(
+        self, limits: Limits, tools: Mapping[str, Any], now: Callable[[], float], *, first_id: int, cpu_before: float
+    ) -> None:
         self.limits, self.tools, self.now = limits, tools, now
         self.next_id = first_id
+        self.cpu_before = cpu_before
         self.started = time.monotonic()
         self.deadline = self.started + limits.wall_seconds
         self.end: End | None = None
         self.output: list[str] = []
         self.output_bytes = 0
-        self.calls: dict[int, CallRecord] = {}
+        self._records: dict[int, CallRecord] = {}
         self.variables: dict[str, str] = {}
         self.names: tuple[str, ...] = ()
         self._call_count = 0
@@ -96,7 +98,6 @@ class Program:
             return None
         call = Call(number, tool, arguments)
         self._open[number] = (call, time.monotonic())
-        self.calls[number] = CallRecord(tool, arguments, False, 0.0, number)
         return call
 
     def _take_output(self, message: dict[str, Any]) -> None:
@@ -141,7 +142,7 @@ class Program:
     def reply(self, number: int, value: Any) -> bytes:
         """The frame that returns `value`; too large a value becomes a `ToolError` in the program."""
         try:
-            data = encode({"t": "ret", "id": number, "value": json_value(value)}, result_encoder)
+            data = encode_result(number, value)
         except (TypeError, ValueError, RecursionError) as error:
             return self.fail(number, ToolError(f"the result is not JSON: {error}"[:_TEXT_CHARS], "invalid_result"))
         if len(data) > self.limits.max_frame_bytes:
@@ -158,14 +159,20 @@ class Program:
 
     def _close(self, number: int, ok: bool) -> None:
         call, began = self._open.pop(number)
-        self.calls[number] = CallRecord(call.tool, call.arguments, ok, time.monotonic() - began, number)
+        self._records[number] = CallRecord(call.tool, call.arguments, ok, time.monotonic() - began, number)
+
+    def records(self) -> list[CallRecord]:
+        """All calls in program order; one that never returned is not ok."""
+        for number in list(self._open):
+            self._close(number, False)
+        return [self._records[number] for number in sorted(self._records)]
 
     # -- time
 
-    def check_time(self, cpu_used: float, paused: bool) -> float:
+    def check_time(self, cpu_clock: float, paused: bool) -> float:
         """Seconds until the next check; ends the program when its time is up."""
         left = self.deadline - time.monotonic()
-        cpu_left = self.limits.cpu_seconds - cpu_used
+        cpu_left = self.limits.cpu_seconds - (cpu_clock - self.cpu_before)
         if left <= 0 and not paused:
             self.over("wall_seconds", f"not done after {self.limits.wall_seconds:g} seconds")
         elif cpu_left <= 0:

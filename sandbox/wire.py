@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .frames import without_surrogates
+from .frames import encode
 
 
 def _fallback(value: Any) -> Any:
@@ -20,18 +20,17 @@ def _fallback(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
-result_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=True, separators=(",", ":"), default=_fallback)
+_RESULTS = json.JSONEncoder(ensure_ascii=False, allow_nan=True, separators=(",", ":"), default=_fallback)
 
 
-def json_value(value: Any) -> Any:
-    """`value`, its text made valid Unicode where it is not."""
-    if isinstance(value, str):
-        return value if value.isascii() else without_surrogates(value)
-    if isinstance(value, (list, tuple)):
-        return [json_value(item) for item in value]
-    if isinstance(value, dict):
-        return {json_value(key): json_value(item) for key, item in value.items()}
-    return value
+def encode_result(number: int, value: Any) -> bytes:
+    """The frame that returns `value` for call `number`; text that is not valid Unicode is made so."""
+    message = {"t": "ret", "id": number, "value": value}
+    try:
+        return encode(message, _RESULTS)
+    except UnicodeEncodeError:
+        text = _RESULTS.encode(message).encode("utf-8", "replace").decode("utf-8")
+        return encode(json.loads(text), _RESULTS)
 
 
 def tool_spec(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,9 +72,10 @@ def _prepare() -> None:
     from . import lock
     from .policy import compile_program
 
-    for name in ("_strptime", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8_sig", "encodings.utf_16",
-                 "encodings.cp1252", "unicodedata"):
+    for name in ("_strptime", "unicodedata"):
         importlib.import_module(name)
+    for name in ("ascii", "cp1252", "idna", "latin_1", "utf_16", "utf_8_sig"):
+        importlib.import_module(f"encodings.{name}")
     importlib.import_module(".serve", __package__)
     lock.prepare()
     warnings.simplefilter("ignore")

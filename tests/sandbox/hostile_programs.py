@@ -1,6 +1,7 @@
 """Programs that attack, by category. Each must end refused, with an error, at a limit or killed; `HARMLESS` ones may also
 end well, having got nothing."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 PROGRAMS: dict[str, dict[str, str]] = {

@@ -26,7 +26,11 @@ def _neighbour(name: str) -> ModuleType:
 
 support = _neighbour("support")
 
-GATHER = "import asyncio\nr = await asyncio.gather(*[demo.echo('x', n=n) for n in range(5)])\nanswer([one['n'] for one in r])"
+GATHER = """
+import asyncio
+r = await asyncio.gather(*[demo.echo('x', n=n) for n in range(5)])
+answer([one['n'] for one in r])
+"""
 RACE = """
 import asyncio
 seen = []
@@ -124,7 +128,7 @@ def test_a_failing_call_is_raised_where_it_is_awaited_after_all_have_ended() -> 
             return await sandbox.arun(GATHER, support.ECHO, call)
 
     outcome = _go(body)
-    assert outcome.status == "error" and str(outcome.error) == "line 2: ToolError: broken"
+    assert outcome.status == "error" and str(outcome.error) == "line 3: ToolError: broken"
     assert ended == [0, 2, 3, 4] and [one.ok for one in outcome.calls] == [True, False, True, True, True]
 
 
@@ -215,7 +219,7 @@ def test_large_values_go_both_ways_while_the_worker_does_not_read() -> None:
 
     async def body() -> Outcome:
         async with Sandbox(Limits(max_output_bytes=100)) as sandbox:
-            source = "import asyncio\nr = await asyncio.gather(*[demo.echo('x' * 150_000) for _ in range(12)])\nsum(map(len, r))"
+            source = "r = await asyncio.gather(*[demo.echo('x' * 150_000) for _ in range(12)])\nsum(map(len, r))"
             return await sandbox.arun(source, support.ECHO, call)
 
     assert _go(body).value == 12 * 300_000

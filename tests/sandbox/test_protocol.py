@@ -1,5 +1,6 @@
 """A worker that has fallen and speaks the protocol as an attacker would: the host ends it and goes on."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import importlib.util

@@ -152,7 +152,12 @@ def test_a_tool_error_can_be_caught_and_read(sandbox: Sandbox):
     def call(tool: str, arguments: dict[str, Any]) -> Any:
         raise ToolError("no such file: a.txt", kind="not_found")
 
-    source = "try:\n    files.read('a.txt')\nexcept ToolError as e:\n    answer([e.tool, e.kind, e.message, e.arguments, str(e)])"
+    source = """
+        try:
+            files.read('a.txt')
+        except ToolError as e:
+            answer([e.tool, e.kind, e.message, e.arguments, str(e)])
+    """
     assert _run(sandbox, source, call).value == [
         "files.read", "not_found", "no such file: a.txt", {"path": "a.txt"}, "no such file: a.txt"]
     outcome = _run(sandbox, "x = 1\nfiles.read('a.txt')", call)
@@ -215,7 +220,8 @@ def test_the_last_answer_counts(sandbox: Sandbox):
 @pytest.mark.parametrize(("source", "value"), [
     ("{3, 1, 2}", [1, 2, 3]), ("{'b', 1}", [1, "b"]), ("float('nan')", "nan"), ("10 ** 5000 > 1", True),
     ("import datetime\ndatetime.datetime(2024, 1, 2, 3, 4)", "2024-01-02T03:04:00"),
-    ("import datetime\ndatetime.timedelta(hours=30)", "1 day, 6:00:00"), ("{1: 'a', None: 2, (1, 2): 3}", {"1": "a", "null": 2, "(1, 2)": 3}),
+    ("import datetime\ndatetime.timedelta(hours=30)", "1 day, 6:00:00"),
+    ("{1: 'a', None: 2, (1, 2): 3}", {"1": "a", "null": 2, "(1, 2)": 3}),
     ("lambda: 0", "<function <lambda>>"), ("class A: pass\nA()", "<A object>"), ("b'ab'", "b'ab'"), ("range(3)", [0, 1, 2]),
     ("collections.Counter('aab')", {"a": 2, "b": 1}), ("files.read", "<tool files.read>"), ("json", "<module json>"),
     ("'\\ud800'", "?"),
@@ -228,7 +234,17 @@ def test_values_become_json(sandbox: Sandbox, source: str, value: Any):
 
 def test_variables_live_on_and_are_described():
     with Sandbox() as sandbox:
-        _run(sandbox, "names = [f'{n}.md' for n in range(12)]\nd = {'a': 1, 'b': [1, 2]}\nn = 5\ns = 'x' * 500\ne = []\ndef f(): return n\nclass C: pass\nc = C()\nx = None")
+        _run(sandbox, """
+            names = [f'{n}.md' for n in range(12)]
+            d = {'a': 1, 'b': [1, 2]}
+            n = 5
+            s = 'x' * 500
+            e = []
+            def f(): return n
+            class C: pass
+            c = C()
+            x = None
+        """)
         outcome = _run(sandbox, "n += 1\nf()")
         assert outcome.value == 6
         assert outcome.variables == {
@@ -261,8 +277,12 @@ def test_the_time_is_asked_of_the_host(sandbox: Sandbox):
         asked.append(86_400.0 * len(asked))
         return asked[-1]
 
-    source = "import datetime\nfrom datetime import datetime as dt, date\n[dt.now(), date.today(), dt.now(datetime.timezone.utc), dt.utcnow(), datetime.datetime.today()]"
-    outcome = sandbox.run(source, now=now)
+    source = """
+        import datetime
+        from datetime import datetime as dt, date
+        [dt.now(), date.today(), dt.now(datetime.timezone.utc), dt.utcnow(), datetime.datetime.today()]
+    """
+    outcome = sandbox.run(textwrap.dedent(source), now=now)
     assert outcome.value == [
         "1970-01-01T00:00:00", "1970-01-02", "1970-01-03T00:00:00+00:00", "1970-01-04T00:00:00", "1970-01-05T00:00:00"]
     assert len(asked) == 5 and outcome.calls == []
