@@ -18,6 +18,7 @@ from typing import Any
 from measure import ROOT, heading, table
 
 from atlas.commands.toolspace import read_listings
+from atlas.runtime.options import NANO_BUDGET
 from atlas.runtime.prompt import first_message, system_text
 from atlas.runtime.view import LIMIT, MINIMUM, STUB_TOKENS, fitting
 from atlas.tools_registry.search import ToolIndex
@@ -53,7 +54,7 @@ def _row(name: str, tools: list[Tool], tasks: Sequence[tuple[str, Sequence[str]]
     for task, needed in tasks:
         view = index.first_view(task, minimum=MINIMUM, limit=LIMIT)
         shown = fitting([stub(tool) for tool in view], count, STUB_TOKENS)
-        sizes.append(count(system_text("compact") + first_message(list(servers.items()), shown, task)))
+        sizes.append(count(system_text("compact") + first_message(_index(servers, task, count), shown, task)))
         if needed and set(needed) <= present:
             found = {tool.server_name for tool in view[: len(shown)]}
             recalled.append(len(found & set(needed)) / len(needed))
@@ -61,6 +62,13 @@ def _row(name: str, tools: list[Tool], tasks: Sequence[tuple[str, Sequence[str]]
     recall = f"{statistics.mean(recalled):.0%} of {len(recalled)} tasks'" if recalled else "-"
     every = [f"{schemas:,}", f"{stubs:,}"]
     return [name, len(tools), *every, f"{median:,.0f}", f"{max(sizes):,}", f"{schemas / median:.0f}x", recall]
+
+
+def _index(servers: dict[str, int], task: str, count: Count) -> list[tuple[str, int]]:
+    """The server index as a run shows it: one that leaves no room for the task gives way to the number of tools."""
+    index = list(servers.items())
+    room = NANO_BUDGET - count(system_text("compact") + first_message(index, [], task))
+    return index if room >= 0 else [("...", sum(servers.values()))]
 
 
 def _schema(tool: Tool) -> str:

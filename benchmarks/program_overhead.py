@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -19,13 +20,33 @@ HEAVY = "answer(sum(i * i % 7 for i in range(1_000_000)))"
 HEAVY_PLAIN = "print(sum(i * i % 7 for i in range(1_000_000)))"
 SCHEMA = {"demo.echo": {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}}
 MONTY = """
-import sys, time, pydantic_monty
-program, repeats = sys.argv[1], int(sys.argv[2])
-for place in range(repeats + 1):
-    started = time.perf_counter()
-    pydantic_monty.Monty(program).run()
-    if place:
-        print(time.perf_counter() - started)
+import json, sys, time, pydantic_monty
+
+LOOP = "total = 0\\nfor i in range(100):\\n    total += i\\ntotal"
+CALLS = "sum([echo(value=i) for i in range(100)])"
+HEAVY = "sum([i * i % 7 for i in range(1_000_000)])"
+repeats = int(sys.argv[1])
+tools = {"echo": lambda value: value}
+
+def cold():
+    with pydantic_monty.Monty() as pool, pool.checkout() as session:
+        session.feed_run(LOOP)
+
+def timed(work, count):
+    work()
+    seconds = []
+    for _ in range(count):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+result = {"a loop of 100: new Monty worker each time": timed(cold, repeats)}
+with pydantic_monty.Monty() as pool, pool.checkout() as session:
+    result["a loop of 100: warm Monty"] = timed(lambda: session.feed_run(LOOP), repeats * 5)
+    result["100 tool calls: warm Monty"] = timed(lambda: session.feed_run(CALLS, external_lookup=tools), repeats)
+    result["a million steps: warm Monty"] = timed(lambda: session.feed_run(HEAVY), max(3, repeats // 3))
+print(json.dumps(result))
 """
 
 
@@ -59,17 +80,13 @@ def main(repeats: int) -> None:
 
 def _monty(repeats: int) -> list[list[object]]:
     found = peer("pydantic-monty")
-    rows: list[list[object]] = []
-    for label, program in (("a loop of 100", PLAIN), ("a million steps", HEAVY_PLAIN)) if found else ():
-        done = subprocess.run(
-            [str(found / "python"), "-c", MONTY, program.replace("print(", "str("), str(repeats)],
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        if done.returncode:
-            print(f"Monty is not measured: {done.stderr.strip().splitlines()[-1:]}")
-            return []
-        rows.append([f"peer: {label} in Monty, warm", Timing(tuple(map(float, done.stdout.split())))])
-    return rows
+    if not found:
+        return []
+    done = subprocess.run([found / "python", "-c", MONTY, str(repeats)], capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        print(f"Monty is not measured: {done.stderr.strip().splitlines()[-1:]}")
+        return []
+    return [[f"peer: {label}", Timing(tuple(seconds))] for label, seconds in json.loads(done.stdout).items()]
 
 
 main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
