@@ -47,7 +47,8 @@ tests: dev
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(value PYTEST_ARGS)
 
 check-all: lint types
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" $(value PYTEST_ARGS)
+	@PYTHON=$(BIN)/python tests/tools_registry/foreign/install.sh .venv/foreign
+	@ATLAS_FOREIGN=.venv/foreign $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "" $(value PYTEST_ARGS)
 
 nano:
 	@.ci/setup train
