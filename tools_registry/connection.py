@@ -140,7 +140,7 @@ class Connection:
             if self._has_process:
                 guardian.release()
             if not self._ready.done():
-                self._ready.set_exception(failure or self._start_error(asyncio.CancelledError("closed"), 0))
+                self._ready.set_exception(failure or self._start_error(asyncio.CancelledError("closed")))
 
     async def _attempt(self, way: str, seconds: float) -> ServerError | None:
         """Connect in one way and stay until told to stop; returns why it could not be connected."""
@@ -158,7 +158,7 @@ class Connection:
                 watcher.cancel()
                 await asyncio.wait({watcher})
         except Exception as error:
-            return None if self._ready.done() else self._start_error(error, seconds)
+            return None if self._ready.done() else self._start_error(error)
         finally:
             self._stderr.close()
             self._end_leftovers()
@@ -175,8 +175,8 @@ class Connection:
         seconds = self.config.connect_seconds if self.config else CONNECT_SECONDS
         return seconds if attempt == 0 else seconds * _SECOND_ATTEMPT
 
-    def _start_error(self, error: BaseException, seconds: float) -> ServerError:
-        return start_failure(error, self._evidence(), seconds)
+    def _start_error(self, error: BaseException) -> ServerError:
+        return start_failure(error, self._evidence(), self._connect_seconds(0))
 
     def _evidence(self) -> Evidence:
         lines = self._stderr.lines() if self._stderr else []

@@ -11,7 +11,7 @@ for name in mcp-server-time mcp-server-git mcp-server-calculator; do
     if [ -e "$dir/$name/installed" ]; then continue; fi
     echo "installing $name" >&2
     "$python" -m venv "$dir/$name"
-    nice -n 10 "$dir/$name/bin/pip" install --quiet --disable-pip-version-check "$name"
+    "$dir/$name/bin/pip" install --quiet --disable-pip-version-check "$name"
     touch "$dir/$name/installed"
 done
 
@@ -23,7 +23,7 @@ if [ ! -e "$dir/node/installed" ]; then
     echo "installing the Node servers" >&2
     mkdir -p "$dir/node"
     [ -e "$dir/node/package.json" ] || echo '{"private": true}' > "$dir/node/package.json"
-    (cd "$dir/node" && nice -n 10 npm install --silent --no-audit --no-fund \
+    (cd "$dir/node" && npm install --silent --no-audit --no-fund \
         @modelcontextprotocol/server-filesystem @modelcontextprotocol/server-memory @modelcontextprotocol/server-everything)
     touch "$dir/node/installed"
 fi

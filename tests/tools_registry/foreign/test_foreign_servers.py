@@ -6,9 +6,11 @@ Run by `make check-all`, which lets `install.sh` fill the folder that `ATLAS_FOR
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.foreign
 PYTHON_SERVERS = ("mcp-server-time", "mcp-server-git", "mcp-server-calculator")
 NODE_SERVERS = ("filesystem", "memory", "everything")
 
+TOKEN = secrets.token_hex(8)
 Use = Callable[[Registry], Awaitable[Any]]
 
 
@@ -56,7 +59,10 @@ def _entries(place: Path) -> dict[str, Any]:
     }
     node["filesystem"]["args"].append(str(place / "files"))
     node["memory"]["env"] = {"MEMORY_FILE_PATH": str(place / "memory.json")}
-    return python | (node if shutil.which("node") else {})
+    entries = python | (node if shutil.which("node") else {})
+    for entry in entries.values():
+        entry["env"] = {**entry.get("env", {}), "FOREIGN_TEST": TOKEN}
+    return entries
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +74,21 @@ def run(folder: Path, workplace: Path) -> Callable[[Use], Any]:
             async with asyncio.timeout(180), Registry(configs, catalogue=catalogue) as registry:
                 return await use(registry)
 
-        return asyncio.run(main())
+        result = asyncio.run(main())
+        assert left_running() == []
+        return result
 
     return running
+
+
+def left_running() -> list[bytes]:
+    """Processes that were started from here and are still there."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"FOREIGN_TEST={TOKEN}".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_bytes())
+    return found
 
 
 def needs_node() -> None:
@@ -140,13 +158,3 @@ def test_memory(run: Callable[[Use], Any]) -> None:
 def test_everything(run: Callable[[Use], Any]) -> None:
     needs_node()
     assert called(run, "everything.echo", {"message": "hi"}) == "Echo: hi"
-
-
-def test_nothing_is_left_running(folder: Path) -> None:
-    left = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            left += [line] if str(folder).encode() in (line := (process / "cmdline").read_bytes()) else []
-        except OSError:
-            continue
-    assert [line for line in left if b"pytest" not in line] == []
