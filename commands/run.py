@@ -80,12 +80,14 @@ def run(
     for notice in found.notices:
         note(safe(notice))
     fate: InFlight = ask_fate if in_flight == "ask" else in_flight
-    episode = run_async(_run(found.settings, task, resume, fate, show=not (quiet or as_json)))
+    episode = run_async(_run(found.settings, task, resume, fate, show=not (quiet or as_json), quiet=quiet))
     print_json(episode.to_json()) if as_json else _print_answer(episode)
     return exit_code(episode)
 
 
-async def _run(settings: Settings, task: str | None, resume: str | None, in_flight: InFlight, *, show: bool) -> Episode:
+async def _run(
+    settings: Settings, task: str | None, resume: str | None, in_flight: InFlight, *, show: bool, quiet: bool
+) -> Episode:
     """The episode, also when it was interrupted: then as far as it came."""
     from ..runtime import Runtime
 
@@ -97,7 +99,7 @@ async def _run(settings: Settings, task: str | None, resume: str | None, in_flig
         if view:
             view.show(event)
 
-    async with Runtime(**runtime_options(settings), on_notice=note) as runtime:
+    async with Runtime(**runtime_options(settings), on_notice=None if quiet else note) as runtime:
         try:
             if task is not None:
                 return await runtime.run(task, on_event=on_event)
