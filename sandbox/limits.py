@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-_WHOLE = frozenset({
-    "max_calls", "max_output_bytes", "max_source_bytes", "max_nodes", "max_result_bytes", "max_frame_bytes",
-})
+_MAY_BE_ZERO = frozenset({"max_calls", "max_output_bytes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +30,8 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            kinds = (int,) if field.name in _WHOLE else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < 2**40:
-                least = 0 if field.name in ("max_calls", "max_output_bytes") else None
-                if value != least or isinstance(value, bool):
-                    raise ValueError(f"Limits.{field.name} must be a positive number, not {value!r}")
+            whole = field.name.startswith("max_")
+            if type(value) is not int and (whole or type(value) is not float):
+                raise ValueError(f"Limits.{field.name} must be a {'whole ' if whole else ''}number, not {value!r}")
+            if not (0 < value < 2**40 or (value == 0 and field.name in _MAY_BE_ZERO)):
+                raise ValueError(f"Limits.{field.name} must be a positive number, not {value!r}")

@@ -133,7 +133,7 @@ def lock(memory_bytes: int, *, parent: int, unsafe: bool) -> LockReport:
         report.note("seccomp", False, f"not supported on {sys.platform} {machine}")
         if not unsafe:
             raise LockFailed(f"no lock is known for {sys.platform} on {machine}")
-        _limit(report, memory_bytes)
+        _limit(report, memory_bytes + (_mapped_bytes() if sys.platform == "linux" else 1 << 40))
         return report
     libc, calls = _libc(), _MACHINES[machine].calls
     _privileges(libc, calls, report)

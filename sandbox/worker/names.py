@@ -41,6 +41,7 @@ _EXCEPTIONS = (
     "TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError Warning UserWarning "
     "DeprecationWarning RuntimeWarning ZeroDivisionError"
 )
+_SHOWN_CHARS = 20_000
 MISSING = {
     "open": "files are read and written with tools such as files.read",
     "input": "nobody can answer; the task says all there is",
@@ -149,7 +150,10 @@ class Names:
             value = self._scheduler.run(value)
         self.shown = value
         if value is not None:
-            self._channel.write(without_addresses(repr(value)) + "\n")
+            text = without_addresses(repr(value))
+            if len(text) > _SHOWN_CHARS:  # nobody asked for all of it; what is printed is a different matter
+                text = f"{text[:_SHOWN_CHARS]}... ({len(text)} characters)"
+            self._channel.write(text + "\n")
 
     def _import(self, module: str, name: str | None = None) -> Any:
         found = self._modules.get(module)

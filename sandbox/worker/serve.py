@@ -10,12 +10,12 @@ from typing import Any
 
 from ..frames import encode, without_surrogates
 from .channel import Channel, LimitReached
-from .guards import Members
+from .guards import Members, ProgramClass
 from .names import MISSING, Names
-from .namespaces import MODULES, namespaces
+from .namespaces import MODULES, Placeholder, namespaces
 from .policy import MESSAGE_CHARS, Refused, compile_program
 from .scheduler import Scheduler
-from .tools import toolspace
+from .tools import Tool, toolspace
 from .values import Plain, TooLarge, describe, without_addresses
 
 _MOST_VARIABLES = 50
@@ -122,11 +122,11 @@ class Worker:
         return plain
 
     def _done(self, status: str, *, value: Any = None, error: dict[str, Any] | None = None) -> dict[str, Any]:
-        names = [name for name in self.variables if name != "__builtins__"]
+        names = [name for name, value in self.variables.items() if name != "__builtins__" and _is_own(value)]
         return {
             "t": "done", "status": status, "value": value, "answered": self.names.answered and status == "ok",
             "error": error, "names": names[-_MOST_NAMES:],
-            "variables": {name: _utf8(describe(self.variables[name])) for name in names[-_MOST_VARIABLES:]},
+            "variables": {name: _utf8(_describe(self.variables[name])) for name in names[-_MOST_VARIABLES:]},
         }
 
     def _explain(self, error: BaseException) -> str:
@@ -166,6 +166,20 @@ class Worker:
         except BaseException as error:
             report = {"error": f"{type(error).__name__}: {error}"}
         self.channel.send({"t": "raw", **{key: _utf8(text[:2_000]) for key, text in report.items()}})
+
+
+def _is_own(value: Any) -> bool:
+    """Whether the program made `value`; imported modules, classes and functions are there for every program."""
+    kind = type(value)
+    if kind in (Members, Placeholder, types.BuiltinFunctionType):
+        return False
+    if isinstance(value, types.FunctionType):
+        return value.__code__.co_filename.startswith("<program")
+    return not isinstance(value, type) or kind is ProgramClass
+
+
+def _describe(value: Any) -> str:
+    return f"tool {value.name}" if type(value) is Tool else describe(value)
 
 
 def _members(server: str, one: Any) -> list[str]:

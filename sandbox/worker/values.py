@@ -96,7 +96,9 @@ def describe(value: Any) -> str:
     kind = type(value)
     if kind is str:
         return _cut(f"str of {len(value)}: {_head_text(value)}")
-    if kind in (int, float, bool, complex, type(None)) or kind in _MOMENTS:
+    if kind is bytes:
+        return f"bytes of {len(value)}"
+    if kind in (int, float, bool, complex, type(None), datetime.timedelta) or kind in _MOMENTS:
         return _cut(f"{kind.__name__}: {_scalar(value)}")
     if kind in _LISTS or kind in _SETS or kind in _DICTS:
         return _cut(f"{kind.__name__} of {len(value)}: {_head(value)}")

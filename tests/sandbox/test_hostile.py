@@ -24,7 +24,7 @@ def _neighbour(name: str) -> ModuleType:
 
 hostile = _neighbour("hostile_programs")
 support = _neighbour("support")
-LIMITS = Limits(wall_seconds=2.0, memory_mb=64, max_calls=50, max_output_bytes=10_000, cpu_seconds=0.2)
+LIMITS = Limits(wall_seconds=2.0, memory_mb=64, max_calls=50, max_output_bytes=10_000, cpu_seconds=0.12)
 CASES = [(category, name) for category, programs in hostile.PROGRAMS.items() for name in programs]
 
 

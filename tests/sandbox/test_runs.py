@@ -255,6 +255,25 @@ def test_variables_live_on_and_are_described():
         assert all(len(text) <= 120 for text in outcome.variables.values())
 
 
+def test_what_is_imported_is_not_listed_among_the_variables():
+    with Sandbox() as sandbox:
+        outcome = _run(sandbox, """
+            import json, re as r
+            from datetime import datetime, timedelta
+            from math import sqrt
+            from functools import reduce
+            from typing import Any
+            f = files.read
+            n = timedelta(hours=1)
+        """)
+        assert outcome.variables == {"f": "tool files.read", "n": "timedelta: 1:00:00"}
+
+
+def test_a_long_trailing_value_is_cut_where_it_is_shown_only(sandbox: Sandbox):
+    outcome = _run(sandbox, "'x' * 100_000")
+    assert outcome.value == "x" * 100_000 and len(outcome.output) < 21_000 and "(100002 characters)" in outcome.output
+
+
 def test_describing_runs_no_code_of_the_program(sandbox: Sandbox):
     source = "class Loud:\n    def __repr__(self):\n        print('loud')\n        return 'x'\nloud = [Loud()]\nNone"
     assert _run(sandbox, source).output == ""
