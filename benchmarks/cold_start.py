@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import BIN, ROOT, command, heading, peer, table, timed
+from measure import BIN, ROOT, Timing, command, heading, peer, table, timed
 
 SERVERS = 20
 TASK = "How many words are in notes.md?"
@@ -21,17 +21,18 @@ REPLIES = ['answer(text.count(path="notes.md", what="words"))']
 def main(repeats: int) -> None:
     heading("Cold start")
     python = BIN / "python"
-    rows: list[list[object]] = [["`python -c pass`", timed(command([python, "-c", "pass"]), repeats)]]
-    rows.append(["`atlas --help`", timed(command([BIN / "atlas", "--help"]), repeats)])
+    rows: list[tuple[str, Timing]] = [("`python -c pass`", timed(command([python, "-c", "pass"]), repeats))]
+    rows.append(("`atlas --help`", timed(command([BIN / "atlas", "--help"]), repeats)))
     smolagents = peer("smolagents")
     if smolagents:
-        rows.append(["`smolagent --help` (smolagents)", timed(command([smolagents / "smolagent", "--help"]), repeats)])
+        rows.append(("`smolagent --help` (smolagents)", timed(command([smolagents / "smolagent", "--help"]), repeats)))
     with tempfile.TemporaryDirectory() as home:
         rows += _runs(Path(home), repeats)
-    table(["command", "median (least to most)"], rows)
+    columns = ["command", "median (least to most)", "processor time"]
+    table(columns, [[label, timing, timing.work] for label, timing in rows])
 
 
-def _runs(home: Path, repeats: int) -> list[list[object]]:
+def _runs(home: Path, repeats: int) -> list[tuple[str, Timing]]:
     replies = home / "replies.json"
     replies.write_text(json.dumps(REPLIES), encoding="utf-8")
     config = home / "mcp.json.twenty"
@@ -44,18 +45,18 @@ def _runs(home: Path, repeats: int) -> list[list[object]]:
     run = [BIN / "atlas", "run", TASK, "--workspace", workspace, "--quiet", "--model", model]
     state = {"ATLAS_HOME": str(home)}
     scripted = command([*run[:-1], f"scripted:{replies}"], **state)
-    rows: list[list[object]] = [["`atlas run`, scripted policy", timed(scripted, repeats)]]
+    rows: list[tuple[str, Timing]] = [("`atlas run`, scripted policy", timed(scripted, repeats))]
     if model == "nano":
-        rows.append(["`atlas run`, nano", timed(command(run, **state), repeats)])
+        rows.append(("`atlas run`, nano", timed(command(run, **state), repeats)))
     with_servers = [*run, "--mcp", config]
     command([BIN / "atlas", "tools", "refresh", "--mcp", config], **state)()
-    rows.append([f"`atlas run`, {model.split(':')[0]}, {SERVERS} known servers configured",
-                 timed(command(with_servers, **state), repeats)])
+    label = f"`atlas run`, {model.split(':')[0]}, {SERVERS} known servers configured"
+    rows.append((label, timed(command(with_servers, **state), repeats)))
     listing = command([BIN / "atlas", "tools", "refresh", "--mcp", config], **state)
-    rows.append([f"`atlas tools refresh`: {SERVERS} servers listed anew", timed(listing, max(1, repeats // 3))])
+    rows.append((f"`atlas tools refresh`: {SERVERS} servers listed anew", timed(listing, max(1, repeats // 3))))
     everything = command([BIN / "python", Path(__file__).with_name("connect_all.py"), config])
-    rows.append([f"baseline: all {SERVERS} started and listed by the MCP SDK before the first turn",
-                 timed(everything, max(1, repeats // 3))])
+    label = f"baseline: all {SERVERS} started and listed by the MCP SDK before the first turn"
+    rows.append((label, timed(everything, max(1, repeats // 3))))
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import time
@@ -21,6 +22,8 @@ class Timing:
     """Repeated timings of one thing."""
 
     seconds: tuple[float, ...]
+    processor: tuple[float, ...] = ()
+    """User and system time of the commands, where commands were timed; hardly moved by what else the machine does."""
 
     @property
     def median(self) -> float:
@@ -28,6 +31,12 @@ class Timing:
 
     def __str__(self) -> str:
         return f"{_shown(self.median)} ({_shown(min(self.seconds))} to {_shown(max(self.seconds))})"
+
+
+    @property
+    def work(self) -> str:
+        """The median of the processor seconds."""
+        return _shown(statistics.median(self.processor)) if self.processor else "-"
 
 
 def _shown(seconds: float) -> str:
@@ -39,12 +48,18 @@ def _shown(seconds: float) -> str:
 def timed(work: Callable[[], object], repeats: int) -> Timing:
     """Call `work` once unmeasured, then `repeats` times."""
     work()
-    seconds = []
+    seconds, processor = [], []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), _children()
         work()
         seconds.append(time.perf_counter() - started)
-    return Timing(tuple(seconds))
+        processor.append(_children() - used)
+    return Timing(tuple(seconds), tuple(processor))
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def command(arguments: Sequence[str | Path], **environment: str) -> Callable[[], str]:
