@@ -39,7 +39,8 @@ class LlamaModel:
         self.context_length = min(context_tokens or DEFAULT_CONTEXT_TOKENS, trained or DEFAULT_CONTEXT_TOKENS)
         small = path.stat().st_size < _SMALL_MODEL_BYTES
         self.kv_type = "f32" if small else "f16"
-        self._context = self._new_context(threads or usable_cpus(), small)
+        # Two threads spin while they wait for each other: a small model gets slower as soon as anything else runs.
+        self._context = self._new_context(threads or (1 if small else usable_cpus()), small)
         self._memory = self._llama.llama_get_memory(self._context)
         self._adapter: Any = None
         self._cached: list[int] = []

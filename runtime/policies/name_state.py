@@ -66,10 +66,9 @@ class NameTable:
             for length in range(len(server) + 1):
                 self.server_endings.setdefault(server[:length], []).append(server[length:])
         self.variables = None if names.variables is None else frozenset(name.encode() for name in names.variables)
-
-    def known(self) -> frozenset[bytes]:
+        self.known = _ALWAYS | frozenset(self.tools) | (self.variables or frozenset())
         """Names that any program may use, besides its own and the parameters."""
-        return _ALWAYS | frozenset(self.tools) | (self.variables or frozenset())
+        self.known_beginnings = _beginnings(self.known)
 
 
 def _beginnings(names: Collection[bytes]) -> frozenset[bytes]:
@@ -142,13 +141,18 @@ class NameState:
         )
 
     @property
+    def beside_a_name(self) -> bool:
+        """True where a name stands right before the word being written, which makes the line prose."""
+        return bool(self.previous) and self.previous not in _KEYWORDS
+
+    @property
     def ends_unless_quoted(self) -> bool:
         """True after `""`: an empty string has ended unless a third quote follows."""
         return self.mode is STRING and self.opening and self.run == 2
 
     def argument_words(self) -> frozenset[bytes]:
         """What the first word of the argument being written may be, under the strict rule."""
-        return self.unused() | self.bound | self.table.known()
+        return self.unused() | self.bound | self.table.known
 
     def unused(self) -> frozenset[bytes]:
         """Parameters of the innermost tool call that were not given yet."""
@@ -224,7 +228,8 @@ class NameState:
         if self.server is not None:
             return self.word in self.table.tool_beginnings[self.server]
         if self.strict and self.word and not 0x30 <= self.word[0] <= 0x39:
-            return any(name.startswith(self.word) for name in self.argument_words())
+            own = self.unused() | self.bound
+            return self.word in self.table.known_beginnings or any(name.startswith(self.word) for name in own)
         return True
 
     def _new_line(self) -> None:
@@ -278,7 +283,7 @@ class NameState:
             self.attribute, self.previous = False, word
             return True
         good = self._check_argument(word, byte) if first else True
-        if self.previous and self.previous not in _KEYWORDS and word not in _KEYWORDS and byte not in _QUOTES:
+        if self.beside_a_name and word not in _KEYWORDS and byte not in _QUOTES:
             self._opaque_line()  # two names side by side: this line is prose
             return good
         self._note_word(word, byte)

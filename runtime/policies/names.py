@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from .name_state import CODE, Names, NameState, NameTable
-from .pieces import Mask, PieceIndex
+from .pieces import Groups, Mask, PieceIndex
 
 __all__ = ["NameConstraint", "NameState", "Names"]
 
@@ -24,10 +24,13 @@ class NameConstraint:
     def __init__(self, names: Names, index: PieceIndex) -> None:
         self._table = NameTable(names)
         self._index = index
-        self._known = self._table.known()
+        self._known = self._table.known
         servers = self._table.tools.keys()
         self._inner_dots = [token for token, words in index.inner_dots if words & servers]
-        self._leaving = index.leaving({*self._inner_dots, *index.inner_arguments, *index.fresh_lines, *_all(index.keyword)})
+        simple = [token for token, _, _ in index.simple_arguments]
+        self._leaving = index.leaving(
+            {*self._inner_dots, *index.inner_arguments, *simple, *index.fresh_lines, *_all(index.keyword)}
+        )
         self._masks: OrderedDict[tuple[object, ...], Mask | None] = OrderedDict()
 
     def start(self, *, thinking: bool = False) -> NameState:
@@ -53,6 +56,10 @@ class NameConstraint:
         else:
             mask = None
         mask = self._without(mask, state, self._risky(state))
+        banned = self._wrong_keywords(state) + self._wrong_arguments(state) + self._wrong_tools(state)
+        if banned:
+            mask = self._index.everything.copy() if mask is None else mask
+            mask[banned] = False
         return mask if mask is None or mask.any() else None  # a vocabulary that cannot write the name is left alone
 
     def _tool_mask(self, state: NameState, server: bytes) -> Mask:
@@ -117,16 +124,76 @@ class NameConstraint:
             risky.update(index.inner_arguments if self._table.variables is not None else index.inner_keywords)
         if in_call:
             risky.update(index.fresh_lines)
-            self._add_keywords(state, risky)
+            unused = state.unused()
+            for groups in self._keyword_groups(state):
+                for word, tokens in groups.items():
+                    if (state.arg_word or state.word) + word in unused:
+                        risky.update(tokens)
         return risky
 
-    def _add_keywords(self, state: NameState, risky: set[int]) -> None:
+    def _keyword_groups(self, state: NameState) -> list[Groups]:
+        """Tokens that could write the `=` of a keyword argument here, by the word that they put before it."""
         index = self._index
-        if state.arg_first or state.arg_word is not None:
-            risky.update(_all(index.keyword))
-        elif state.arg_start:
-            risky.update(_all(index.keyword))
-            risky.update(_all(index.blank_keyword))
+        if not state.frames or state.frames[-1].tool is None:
+            return []
+        if state.arg_word is not None:
+            return [{b"": index.keyword.get(b"", [])}]
+        if state.arg_first:
+            return [index.keyword]
+        if state.arg_start:
+            return [{word: tokens for word, tokens in index.keyword.items() if word}, index.blank_keyword]
+        return []
+
+    def _wrong_keywords(self, state: NameState) -> list[int]:
+        """Those of them whose word is no parameter; the lexer need not be asked."""
+        if state.mode is not CODE:
+            return []
+        unused, written = state.unused(), state.arg_word or state.word
+        return [
+            token
+            for groups in self._keyword_groups(state)
+            for word, tokens in groups.items()
+            if written + word not in unused
+            for token in tokens
+        ]
+
+    def _wrong_tools(self, state: NameState) -> list[int]:
+        """Tokens like `.word` that would name a tool which its server does not have."""
+        if state.server is not None or state.attribute or state.beside_a_name:
+            return []
+        banned: list[int] = []
+        for ending in self._table.server_endings.get(state.word, ()):
+            server = state.word + ending
+            if server not in state.bound:
+                beginnings = self._table.tool_beginnings[server]
+                for word, tokens in self._index.attributes.get(ending, {}).items():
+                    if word not in beginnings:
+                        banned += tokens
+        return banned
+
+    def _wrong_arguments(self, state: NameState) -> list[int]:
+        """Tokens like `(word` that begin an argument with an unknown name, under the strict rule."""
+        if self._table.variables is None or len(state.frames) > 1:
+            return []
+        if state.frames:
+            sign, words = b",", state.unused() if state.frames[0].tool else None
+        else:
+            sign, words = b"(", self._parameters_ahead(state)
+        if words is None:
+            return []
+        extra = words | state.bound
+        return [
+            token
+            for token, opener, word in self._index.simple_arguments
+            if opener == sign
+            and word not in self._table.known_beginnings
+            and not any(name.startswith(word) for name in extra)
+        ]
+
+    def _parameters_ahead(self, state: NameState) -> frozenset[bytes] | None:
+        """Parameters of the tool whose name has just been written, if a bracket now would call it."""
+        callee = state.callee if state.server is None else state.server + b"." + state.word
+        return None if callee is None else self._table.parameters.get(callee)
 
 
 def _all(groups: dict[bytes, list[int]]) -> list[int]:

@@ -14,6 +14,8 @@ _KEYWORD = re.compile(rb"[ \t\r\n\f]*=(?!=)")
 _INNER_DOT = re.compile(rb"(?:^|[^A-Za-z0-9_\x80-\xff])(" + _WORD + rb"+)\.(?=.)", re.DOTALL)
 _INNER_ARGUMENT = re.compile(rb"[(,][ \t\r\n\f]*" + _WORD)
 _INNER_KEYWORD = re.compile(rb"[(,][ \t\r\n\f]*" + _WORD + rb"+[ \t\r\n\f]*=(?!=)")
+_SIMPLE_ARGUMENT = re.compile(rb"[ \t]*([(,])[ \t]*([A-Za-z_\x80-\xff]" + _WORD + rb"*)")
+_ATTRIBUTE = re.compile(rb"\." + _WORD + rb"+")
 _FRESH_LINE = re.compile(rb"\n[ \t\r\n\f]*" + _WORD)
 _LEAVES = re.compile(rb"['\"\n>]")
 
@@ -37,13 +39,18 @@ class PieceIndex:
         """The same after leading blanks."""
         self.blank_begun: Groups = {}
         self.dotted: Groups = {}
-        """Pieces that begin with a run, then a dot and more; under `b""` those that begin with the dot."""
+        """Pieces that begin with a run, then a dot, a word and more; under `b""` those that begin with the dot."""
+        self.attributes: dict[bytes, Groups] = {}
+        """Those of them that end with the word after the dot: by the run, then by that word."""
         self.keyword: Groups = {}
         """Pieces that begin with a run (or nothing) and then `=`."""
         self.blank_keyword: Groups = {}
         self.inner_dots: list[tuple[int, frozenset[bytes]]] = []
         """Pieces with `word.` and more somewhere inside, with those words."""
+        self.simple_arguments: list[tuple[int, bytes, bytes]] = []
+        """Pieces that are `(` or `,` and a word: token, sign, word."""
         self.inner_arguments: list[int] = []
+        """Other pieces in which an argument begins."""
         self.inner_keywords: list[int] = []
         self.fresh_lines: list[int] = []
         """Pieces with a newline and a word after it, which matter where a comment stands among arguments."""
@@ -72,18 +79,28 @@ class PieceIndex:
             groups = (self.blank_begun, self.blank_whole) if blanks else (self.begun, self.whole)
             groups[not rest].setdefault(word, []).append(token)
         if rest[:1] == b"." and len(rest) > 1 and not blanks:
-            self.dotted.setdefault(word, []).append(token)
-        if _KEYWORD.match(rest) if word else _KEYWORD.match(piece):
+            if _ATTRIBUTE.fullmatch(rest):
+                self.attributes.setdefault(word, {}).setdefault(rest[1:], []).append(token)
+            else:
+                self.dotted.setdefault(word, []).append(token)
+        if b"=" in piece and (_KEYWORD.match(rest) if word else _KEYWORD.match(piece)):
             (self.blank_keyword if blanks and word else self.keyword).setdefault(word, []).append(token)
         self._add_inner(token, piece)
 
     def _add_inner(self, token: int, piece: bytes) -> None:
-        words = frozenset(_INNER_DOT.findall(piece))
+        words = frozenset(_INNER_DOT.findall(piece)) if b"." in piece else frozenset()
         if words:
             self.inner_dots.append((token, words))
-        if _FRESH_LINE.search(piece):
+        if b"\n" in piece and _FRESH_LINE.search(piece):
             self.fresh_lines.append(token)
-        if _INNER_ARGUMENT.search(piece):
-            self.inner_arguments.append(token)
-            if _INNER_KEYWORD.search(piece):
-                self.inner_keywords.append(token)
+        if (b"(" in piece or b"," in piece) and _INNER_ARGUMENT.search(piece):
+            self._add_argument(token, piece)
+
+    def _add_argument(self, token: int, piece: bytes) -> None:
+        simple = _SIMPLE_ARGUMENT.fullmatch(piece)
+        if simple is not None:
+            self.simple_arguments.append((token, *simple.groups()))
+            return
+        self.inner_arguments.append(token)
+        if _INNER_KEYWORD.search(piece):
+            self.inner_keywords.append(token)
