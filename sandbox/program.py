@@ -174,7 +174,9 @@ class Program:
         left = self.deadline - time.monotonic()
         cpu_left = self.limits.cpu_seconds - (cpu_clock - self.cpu_before)
         if left <= 0 and not paused:
-            self.over("wall_seconds", f"not done after {self.limits.wall_seconds:g} seconds")
+            waiting = ", ".join(dict.fromkeys(call.tool for call, _ in self._open.values()))
+            reason = f" (waiting for {waiting[:200]})" if waiting else ""
+            self.over("wall_seconds", f"not done after {self.limits.wall_seconds:g} seconds{reason}")
         elif cpu_left <= 0:
             self.over("cpu_seconds", f"more than {self.limits.cpu_seconds:g} seconds of computing")
         return max(0.0005, min(1.0 if paused else left, cpu_left))

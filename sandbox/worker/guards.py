@@ -305,7 +305,8 @@ def type_name(target: Any) -> str:
 def make_class(name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> type:
     """The metaclass hook: bases are classes of the program, `object` or exceptions."""
     for base in bases:
-        if type(base) is not ProgramClass and base is not object and base not in EXCEPTION_BASES:
+        plain_type = type(base) is type and (base is object or base in EXCEPTION_BASES)
+        if type(base) is not ProgramClass and not plain_type:
             raise TypeError(f"a class cannot inherit from {getattr(base, '__name__', 'that')!s:.80}")
     fields = namespace.pop("@fields", [])
     plain = all(base is object for base in bases)

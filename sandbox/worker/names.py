@@ -56,7 +56,7 @@ def _type(value: Any) -> Any:
     if kind in _KNOWN_KINDS or type(kind) is ProgramClass or isinstance(value, Exception):
         return kind
     if kind is type or kind is ProgramClass:
-        return type
+        return _type  # never the real one, which makes classes of anything
     raise TypeError(f"type() of a {kind.__name__} is not available")
 
 

@@ -163,6 +163,7 @@ def test_the_wall_clock_ends_calls_that_hang() -> None:
 
     outcome = _go(body)
     assert (outcome.status, outcome.error and outcome.error.type, cancelled) == ("limit", "wall_seconds", ["demo.echo"])
+    assert outcome.error is not None and "waiting for demo.echo" in outcome.error.message
 
 
 def test_a_pause_stops_the_wall_clock_of_an_awaiting_call() -> None:

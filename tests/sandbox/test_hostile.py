@@ -54,7 +54,7 @@ def test_a_hostile_program_ends_and_gets_nothing(sandbox: Sandbox, category: str
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(CASES) >= 150 and len(hostile.PROGRAMS) >= 15
+    assert len(CASES) >= 300 and len(hostile.PROGRAMS) >= 15
 
 
 def test_nothing_was_left_behind(tmp_path: Path) -> None:
