@@ -24,7 +24,7 @@ def test_an_example_runs(name: str, tmp_path: Path):
     script = tmp_path / "replies.json"
     script.write_text(json.dumps([PROGRAMS[name]]), encoding="utf-8")
     command = [sys.executable, ROOT / "examples" / name, f"scripted:{script}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "answered" in done.stdout or "EpisodeFinished" in done.stdout
     assert not done.stderr  # embedding leaves no warning behind

@@ -97,7 +97,7 @@ def test_everything_public_can_be_imported_and_nothing_else_is_public():
 @pytest.mark.parametrize("statement", ["import atlas", "from atlas.cli import invoke; invoke(['--help'])"])
 def test_starting_up_loads_nothing_heavy(statement: str):
     program = f"import sys\n{statement}\nprint([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
     assert done.stderr.strip() == "[]"
 
 

@@ -30,7 +30,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *arguments: str) -> list[str]:
-    done = subprocess.run(["make", "-s", *arguments], cwd=clone, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["make", "-s", *arguments], cwd=clone, capture_output=True, text=True, timeout=300, check=True)
     words: list[str] = json.loads(done.stdout)
     return words
 

@@ -42,7 +42,7 @@ def atlas(tmp_path: Path) -> Atlas:
 
     def run(*arguments: str | Path, cwd: Path = tmp_path, given: str = "") -> Done:
         command = [sys.executable, "-m", "atlas.cli", *map(str, arguments)]
-        done = subprocess.run(command, cwd=cwd, input=given, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=cwd, input=given, capture_output=True, text=True, timeout=300)
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import pytest
 
 from atlas.cli import invoke
 
+BOUND = 300.0
+"""Seconds after which a command counts as hanging; on a busy machine a start alone can take a minute."""
 RUN_KEYS = ["episode", "status", "answer", "turns", "programs", "tool_calls", "servers_started", "context", "seconds"]
 RUN_KEYS += ["model", "adapter"]
 
@@ -90,21 +93,32 @@ def test_at_a_terminal_a_change_is_asked_for(workspace: Path):
     model = script(workspace, 'files.write(path="out.txt", content="x")\nanswer("done")')
     terminal, inner = pty.openpty()
     command = [sys.executable, "-m", "atlas.cli", "run", "task", "--model", model]
-    process = subprocess.Popen(command, stdin=inner, stderr=inner, stdout=subprocess.PIPE, text=True)
-    os.close(inner)
-    shown = b""
-    while b"allow?" not in shown:
-        assert select.select([terminal], [], [], 60)[0], shown
-        shown += os.read(terminal, 4096)
-    assert not (workspace / "out.txt").exists()
-    assert b"files.write" in shown and b"'out.txt'" in shown
-    os.write(terminal, b"y\n")
-    reader = threading.Thread(target=_drain, args=(terminal,))
-    reader.start()
-    out, _ = process.communicate(timeout=60)
+    with ended(subprocess.Popen(command, stdin=inner, stderr=inner, stdout=subprocess.PIPE, text=True)) as process:
+        os.close(inner)
+        shown = b""
+        while b"allow?" not in shown:
+            assert select.select([terminal], [], [], BOUND)[0], shown
+            shown += os.read(terminal, 4096)
+        assert not (workspace / "out.txt").exists()
+        assert b"files.write" in shown and b"'out.txt'" in shown
+        os.write(terminal, b"y\n")
+        reader = threading.Thread(target=_drain, args=(terminal,))
+        reader.start()
+        out, _ = process.communicate(timeout=BOUND)
     reader.join()
     os.close(terminal)
     assert (process.returncode, out) == (0, "done\n") and (workspace / "out.txt").exists()
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that does not outlive its test."""
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def _drain(terminal: int) -> None:
@@ -200,16 +214,14 @@ def test_exec_without_the_toolbox_knows_no_tool(capsys: pytest.CaptureFixture[st
 def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, workspace: Path):
     model = script(workspace, 'files.write(path="begun.txt", content="")\nwhile True:\n    pass')
     command = [sys.executable, "-m", "atlas.cli", "run", "task", "--approve", "auto", "--json", "--model", model]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 60
+    with ended(
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    ) as process:
+        deadline = time.monotonic() + BOUND
         while not (workspace / "begun.txt").exists():
             assert process.poll() is None and time.monotonic() < deadline
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    finally:
-        if process.poll() is None:
-            process.kill()
+        out, err = process.communicate(timeout=BOUND)
     assert process.returncode == 130, err
     result = json.loads(out)
     assert result["status"] == "interrupted" and result["tool_calls"] == 1 and "Traceback" not in err
@@ -226,4 +238,4 @@ def test_stdin_is_a_program_and_a_closed_pipe_is_no_traceback(workspace: Path):
     process.stdout.close()  # the reader goes away
     err = process.stderr.read()
     process.stderr.close()
-    assert process.wait(60) == 1 and "Traceback" not in err and "BrokenPipe" not in err
+    assert process.wait(BOUND) == 1 and "Traceback" not in err and "BrokenPipe" not in err
