@@ -1,4 +1,4 @@
-"""From the text of a program to code: which syntax is accepted, and what it becomes.
+"""Which syntax is accepted, and what it becomes.
 
 Guards are called by names that no program can write (`@getattr`), so that nothing a program defines can shadow them.
 An unknown kind of node is refused, as RestrictedPython does it.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-import types
 from collections.abc import Collection
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import Any, NamedTuple, cast
 
-from RestrictedPython.transformer import INSPECT_ATTRIBUTES, RestrictingNodeTransformer
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES
+
+from .match import MatchPolicy
 
 MESSAGE_CHARS = 1_000
 SPECIAL_METHODS = frozenset(
@@ -44,50 +45,7 @@ class Refusal(NamedTuple):
     line: int | None
 
 
-class Refused(Exception):
-    """Carries a `Refusal`."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
-def compile_program(
-    source: str, filename: str, *, max_nodes: int, modules: Collection[str], servers: Collection[str] = ()
-) -> types.CodeType:
-    """Code of `source`, possibly with top-level await; raises `Refused` with the first problem."""
-    try:
-        tree = ast.parse(source, filename)
-        count = 0
-        for count, _ in enumerate(ast.walk(tree), 1):
-            if count > max_nodes:
-                raise Refused(Refusal("ProgramTooLarge", f"the program has more than {max_nodes} parts; split it", None))
-        policy = Policy(modules, servers)
-        tree = policy.visit(tree)
-        if policy.refusals:
-            raise Refused(min(policy.refusals, key=lambda one: one.line or 0))
-        ast.fix_missing_locations(tree)
-        code = compile(tree, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        return cast(types.CodeType, code)
-    except SyntaxError as error:
-        _syntax_error(error, source)
-    except UnicodeEncodeError:
-        raise Refused(Refusal("SyntaxError", "the program holds text that is not valid Unicode", None)) from None
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        text = "the program is nested too deeply" if isinstance(error, (RecursionError, MemoryError)) else str(error)
-        raise Refused(Refusal("SyntaxError", text[:MESSAGE_CHARS], None)) from None
-
-
-def _syntax_error(error: SyntaxError, source: str) -> NoReturn:
-    line = error.lineno if type(error.lineno) is int else None
-    text = str(error.msg)
-    lines = source.splitlines()
-    if line is not None and 0 < line <= len(lines):
-        text = f"{text}: {lines[line - 1].strip()[:120]}"
-    raise Refused(Refusal("SyntaxError", text[:MESSAGE_CHARS], line)) from None
-
-
-class Policy(RestrictingNodeTransformer):
+class Policy(MatchPolicy):
     """Checks every node, and puts guards where attributes are read and anything but a name is written."""
 
     def __init__(self, modules: Collection[str], servers: Collection[str]) -> None:
@@ -413,58 +371,6 @@ class Policy(RestrictingNodeTransformer):
     def visit_Await(self, node: ast.Await) -> Any:
         """`await f(x)` starts the call and waits; anything that is not awaitable is its own result."""
         node.value = self._guard(node, "awaitable", self._lift(self.visit(node.value)))
-        return node
-
-    # -- match
-
-    def visit_Match(self, node: ast.Match) -> Any:
-        """All patterns but class patterns."""
-        return self.node_contents_visit(node)
-
-    def visit_match_case(self, node: ast.match_case) -> Any:
-        """As written."""
-        return self.node_contents_visit(node)
-
-    def visit_MatchValue(self, node: ast.MatchValue) -> Any:
-        """Literals only: a dotted name would be read without the guard."""
-        if any(isinstance(part, (ast.Attribute, ast.Name)) for part in ast.walk(node.value)):
-            self.error(node, "a dotted name in a case pattern is not available; use a literal or a guard (if)")
-        return node
-
-    def visit_MatchSingleton(self, node: ast.MatchSingleton) -> Any:
-        """None, True, False."""
-        return node
-
-    def visit_MatchSequence(self, node: ast.MatchSequence) -> Any:
-        """As written."""
-        return self.node_contents_visit(node)
-
-    def visit_MatchOr(self, node: ast.MatchOr) -> Any:
-        """As written."""
-        return self.node_contents_visit(node)
-
-    def visit_MatchMapping(self, node: ast.MatchMapping) -> Any:
-        """Names checked."""
-        self.check_name(node, node.rest)
-        for key in node.keys:
-            if any(isinstance(part, (ast.Attribute, ast.Name)) for part in ast.walk(key)):
-                self.error(node, "a dotted name in a case pattern is not available")
-        node.patterns = self._all(node.patterns)
-        return node
-
-    def visit_MatchStar(self, node: ast.MatchStar) -> Any:
-        """Names checked."""
-        self.check_name(node, node.name)
-        return node
-
-    def visit_MatchAs(self, node: ast.MatchAs) -> Any:
-        """Names checked."""
-        self.check_name(node, node.name)
-        return self.node_contents_visit(node)
-
-    def visit_MatchClass(self, node: ast.MatchClass) -> Any:
-        """Class patterns read attributes without the guard."""
-        self.error(node, "class patterns are not available; use isinstance in a guard (if)")
         return node
 
 

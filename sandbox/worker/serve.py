@@ -10,10 +10,11 @@ from typing import Any
 
 from ..frames import encode, without_surrogates
 from .channel import Channel, LimitReached
+from .compiling import Refused, compile_program
 from .guards import Members, ProgramClass
 from .names import MISSING, Names
 from .namespaces import MODULES, Placeholder, namespaces
-from .policy import MESSAGE_CHARS, Refused, compile_program
+from .policy import MESSAGE_CHARS
 from .scheduler import Scheduler
 from .tools import Tool, toolspace
 from .values import Plain, TooLarge, describe, without_addresses

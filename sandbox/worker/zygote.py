@@ -70,7 +70,7 @@ def _prepare() -> None:
     import warnings
 
     from . import lock
-    from .policy import compile_program
+    from .compiling import compile_program
 
     for name in ("_strptime", "unicodedata"):
         importlib.import_module(name)
