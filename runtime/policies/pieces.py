@@ -99,7 +99,7 @@ class PieceIndex:
     def _add_argument(self, token: int, piece: bytes) -> None:
         simple = _SIMPLE_ARGUMENT.fullmatch(piece)
         if simple is not None:
-            self.simple_arguments.append((token, *simple.groups()))
+            self.simple_arguments.append((token, simple.group(1), simple.group(2)))
             return
         self.inner_arguments.append(token)
         if _INNER_KEYWORD.search(piece):
