@@ -109,6 +109,7 @@ async def evaluate(
     Raises `UsageError` for an unknown suite or a malformed file of tasks.
     """
     from ..runtime.errors import UsageError
+    from ..sandbox import keep_warm
 
     tasks: Iterator[SuiteTask | FileTask]
     if suite in SHARES:
@@ -123,10 +124,13 @@ async def evaluate(
     report = EvalReport(suite, split, policy.identity.model, adapter)
     began = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="atlas-eval-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="atlas-eval-") as scratch, keep_warm():
             for number, task in enumerate(tasks):
                 how = _How(policy, split, seed + number, temperature, keep, Path(scratch) / str(number))
-                result = await (_run_world(task, how) if isinstance(task, SuiteTask) else _run_file(task, how))
+                if isinstance(task, SuiteTask):
+                    result = await _run_world(task, how)
+                else:
+                    result = await _run_file(task, how)
                 report.results.append(result)
                 _append(out, result, first=number == 0)
                 if progress is not None:
@@ -198,7 +202,7 @@ async def _run_file(task: FileTask, how: _How) -> TaskResult:
     )  # fmt: skip
     async with runtime:
         episode = await runtime.run(task.text, split=how.split)
-        success, why = episode.solved, "" if episode.solved else episode.status
+        success, why = episode.solved, "" if episode.solved else str(episode.status)
         if success and task.has_answer and not same_answer(task.answer, episode.answer, ordered=task.ordered):
             success, why = False, f"answered {episode.answer!r}, expected {task.answer!r}"[:400]
         runtime.store.set_outcome(episode.id, "known", 1.0 if success else 0.0, why)

@@ -3,7 +3,7 @@
     {"task": "How many lines has a.txt?", "workspace": "folder", "answer": 3, "ordered": false, "check": "test -f b.txt"}
 
 `task` is required. `workspace` (relative to the file) is copied before each run, so that no task changes it. A task is
-solved when its `answer` is given, where there is one, and its `check` command (run in the copy) succeeds, where there is one.
+solved when its `answer` is given, where there is one, and its `check` command (run in the copy) succeeds.
 """
 
 from __future__ import annotations

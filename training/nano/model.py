@@ -121,7 +121,7 @@ def _attend_tree(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> list[Tensor
     for group in layout.groups:
         block = slice(group.start, group.start + group.count * group.longest)
         shape = (group.count, group.longest)
-        qb, kb, vb = (t[block].unflatten(0, shape).transpose(1, 2) for t in (q, k, v))
+        qb, kb, vb = (t[block].view(*shape, *t.shape[1:]).transpose(1, 2) for t in (q, k, v))
         keys = torch.cat([kp.expand(group.count, -1, -1, -1), kb], dim=2)
         values = torch.cat([vp.expand(group.count, -1, -1, -1), vb], dim=2)
         own = F.scaled_dot_product_attention(qb, keys, values, attn_mask=group.mask)
@@ -151,9 +151,9 @@ class Block(nn.Module):
     def before(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of every position, keys and values repeated for all heads."""
         h = self.input_layernorm(x)
-        q = rotate(self.q_norm(self.q_proj(h).unflatten(-1, (self.heads, -1))), cos, sin)
-        k = rotate(self.k_norm(self.k_proj(h).unflatten(-1, (self.shared, -1))), cos, sin)
-        v = self.v_proj(h).unflatten(-1, (self.shared, -1))
+        q = rotate(self.q_norm(self.q_proj(h).view(len(x), self.heads, -1)), cos, sin)
+        k = rotate(self.k_norm(self.k_proj(h).view(len(x), self.shared, -1)), cos, sin)
+        v = self.v_proj(h).view(len(x), self.shared, -1)
         group = self.heads // self.shared
         return q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
 
@@ -192,8 +192,8 @@ class Nano(nn.Module):
     def speed_up(self) -> None:
         """Compile what lies between the attentions; the shapes there vary in one dimension only."""
         for layer in self.layers:
-            layer.before = torch.compile(layer.before, dynamic=True)
-            layer.after = torch.compile(layer.after, dynamic=True)
+            for part in ("before", "after"):
+                setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True))
 
     def hidden(self, batch: Batch) -> Tensor:
         """Last hidden states of all positions (tokens, width)."""

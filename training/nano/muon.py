@@ -11,7 +11,7 @@ from torch import Tensor
 def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
     """The nearest matrix with singular values about one; the quintic iteration of the Muon reference."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     for _ in range(steps):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
+import os
 import queue
 import random
 from collections.abc import Callable, Iterator
@@ -42,6 +44,13 @@ def stubs_at(progress: float, recipe: Recipe) -> tuple[int, int]:
     return SHORT if progress < 0.15 else MIXED
 
 
+def drills_at(progress: float, recipe: Recipe) -> int:
+    """How many drills a view gets: many until copying has formed, few later, none in the last share of the run."""
+    if progress >= 1 - recipe.full_prompt_share:
+        return 0
+    return 6 if progress < recipe.drill_share else 2
+
+
 class TreeStream:
     """Batches of about `recipe.step_tokens` positions, with the cursor behind each. Close it when done."""
 
@@ -77,6 +86,7 @@ class TreeStream:
 
 def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) -> None:
     from . import tokenizer as tokens
+    from .drills import drills
     from .lexicon import renamer
     from .rows import world_trees
 
@@ -84,13 +94,16 @@ def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) ->
     dropping.model.dropout = recipe.bpe_dropout
     words = (Path(folder) / "lexicon.txt").read_text(encoding="utf-8").split()
     waiting: list[Tree] = []
+    trainer = os.getppid()
     while True:
         rng = random.Random(f"{recipe.seed}:{seed}")
         world = make_world(recipe.seed * 1_000_000_000 + seed, recipe, rng)
         rename = not world.files and rng.random() < recipe.rename_share
+        rewrite = renamer(world, words, rng) if rename else str
+        count = drills_at(progress.value, recipe)
         waiting += world_trees(
-            world, dropping if rng.random() < 0.5 else plain, rng, stubs=stubs_at(progress.value, recipe),
-            rewrite=renamer(world, words, rng) if rename else str,
+            world, dropping if rng.random() < 0.5 else plain, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite,
+            drill=functools.partial(drills, words=words, rng=rng, count=count, rewrite=rewrite) if count else None,
         )  # fmt: skip
         seed += 1
         while sum(tree.size for tree in waiting) >= recipe.step_tokens:
@@ -98,4 +111,16 @@ def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) ->
             while size < recipe.step_tokens:
                 batch.append(waiting.pop(0))
                 size += batch[-1].size
-            out.put((batch, Cursor(seed)))
+            if not _put(out, (batch, Cursor(seed)), trainer):
+                return
+
+
+def _put(out: Any, item: Any, trainer: int) -> bool:
+    """Hand a batch over; false when the training process is gone, which a full queue would hide for ever."""
+    while os.getppid() == trainer:
+        try:
+            out.put(item, timeout=5)
+            return True
+        except queue.Full:
+            continue
+    return False
