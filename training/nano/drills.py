@@ -59,8 +59,9 @@ def _call(tool: Tool, words: Sequence[str], rng: random.Random, rewrite: Rewrite
     names = [rewrite(name) for name in tool.parameters]
     chosen = [name for name in names if rng.random() < 0.8][:4]
     values = [value(words, rng) for _ in chosen]
-    spelt = " and ".join(f"{name} {one}" for name, one in zip(chosen, values, strict=True)) or "nothing"
-    given = ", ".join(f"{name}={one if one.isdigit() else json.dumps(one)}" for name, one in zip(chosen, values, strict=True))
+    pairs = list(zip(chosen, values, strict=True))
+    spelt = " and ".join(f"{name} {one}" for name, one in pairs) or "nothing"
+    given = ", ".join(f"{name}={one if one.isdigit() else json.dumps(one)}" for name, one in pairs)
     full_name = rewrite(tool.full_name)
     return rng.choice(_CALLS).format(tool=full_name, rest=spelt), f"answer({full_name}({given}))"
 
