@@ -77,13 +77,15 @@ def test_a_persons_own_tasks_run_on_a_copy_of_their_folder(tmp_path: Path) -> No
         {"task": "delete it", "workspace": "mine", "check": "test ! -e a.txt"},
     ]
     suite.write_text("\n".join(json.dumps(line) for line in lines))
-    replies = ['answer(text.count(path="a.txt", what="lines"))', 'files.delete(path="a.txt")\nanswer("done")', 'answer("no")']
+    replies = ['answer(text.count(path="a.txt"))', 'files.delete(path="a.txt")\nanswer("done")', 'answer("no")']
     report = score(str(suite), replies, limit=10)
     assert [result.success for result in report.results] == [True, True, False]
     assert (folder / "a.txt").exists()
 
 
-@pytest.mark.parametrize("line", ["nonsense", '{"task": ""}', '{"task": "x"}', '{"task": "x", "workspace": "gone", "answer": 1}'])
+@pytest.mark.parametrize(
+    "line", ["nonsense", '{"task": ""}', '{"task": "x"}', '{"task": "x", "workspace": "gone", "answer": 1}']
+)
 def test_a_malformed_line_of_tasks_is_named(tmp_path: Path, line: str) -> None:
     suite = tmp_path / "suite.jsonl"
     suite.write_text("\n" + line + "\n")
@@ -106,7 +108,8 @@ def test_the_interval_is_wilsons() -> None:
 @pytest.mark.parametrize(
     ("expected", "got", "same"),
     [
-        (5, "5", True), (5, 5.0, True), (5, "There are 5 files.", True), (5, "5 of 7", False), (True, "yes", True), (True, 1, False),
+        (5, "5", True), (5, 5.0, True), (5, "There are 5 files.", True), (5, "5 of 7", False), (True, "yes", True),
+        (True, 1, False),
         ("Rome", "rome", True), ("Rome", "The city is Rome.", True), ("Rome", "Romeo", False), ([1, 2], [2, 1], True),
         ({"a": 1}, {"a": "1"}, True), ({"a": 1}, {"b": 1}, False), ([1, 1, 2], [1, 2, 2], False), (0.1 + 0.2, 0.3, True),
     ],

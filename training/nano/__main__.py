@@ -25,6 +25,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, help="positions to train on, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
+    parser.add_argument("--start", type=Path, help="a nano GGUF to begin with, instead of random weights")
+    parser.add_argument("--precision", default="f16", choices=["f32", "f16", "q8_0"])
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
     arguments = parser.parse_args()
     if sys.platform == "linux" and any(os.environ.get(name) != value for name, value in _MALLOC.items()):
@@ -42,9 +44,9 @@ def _run(arguments: argparse.Namespace) -> None:
     recipe = dataclasses.replace(RECIPES[arguments.recipe], **changes)
     if not arguments.export_only:
         _forecast(recipe.tokens, recipe.device)
-        pretrain(ModelConfig(), recipe, arguments.out, minutes=arguments.minutes)
+        pretrain(ModelConfig(), recipe, arguments.out, minutes=arguments.minutes, start=arguments.start)
     path = arguments.out / "nano.gguf"
-    export(load_model(arguments.out), arguments.out, path)
+    export(load_model(arguments.out), arguments.out, path, precision=arguments.precision)
     print(f"wrote {path}", file=sys.stderr)
 
 

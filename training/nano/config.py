@@ -44,8 +44,8 @@ class Recipe:
     """On half of the worlds, so that names are read in any pieces."""
     rename_share: float = 0.35
     """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
-    drill_share: float = 0.6
-    """Until this share of the run every view brings six drills of copying, then two, at the end none."""
+    drills: tuple[tuple[float, float], ...] = ((0.08, 1.0), (0.5, 0.3), (0.75, 0.1))
+    """Until each share of the run, what share of the trees are drills of copying (see drills.py)."""
     toolbox_share: float = 0.5
     tasks_a_world: int = 20
     checkpoint_minutes: float = 5.0

@@ -10,9 +10,13 @@ import json
 import random
 from collections.abc import Sequence
 
-from ...tools_registry.stubs import summary_line
+from tokenizers import Tokenizer
+
+from ...runtime.prompt import view_text
+from ...tools_registry.stubs import stub, summary_line
 from ...tools_registry.tool import Tool
-from .rows import Rewrite
+from .model import Tree
+from .rows import branch_ids, prefix_ids, server_index
 
 _CALLS = ("call {tool} with {rest}", "{tool} {rest}", "use {tool}: {rest}", "run {tool}, {rest}")
 _SAYS = ("say {text}", "answer {text}", "repeat: {text}", "give back \"{text}\"")
@@ -20,19 +24,27 @@ _NAMES = ("which tool does this: {text}", "name the tool for: {text}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def drills(
-    view: Sequence[Tool], words: Sequence[str], rng: random.Random, count: int, rewrite: Rewrite
-) -> list[tuple[str, str]]:
+def drill_tree(
+    tools: Sequence[Tool], tokenizer: Tokenizer, words: Sequence[str], rng: random.Random, *, branches: int = 20
+) -> Tree:
+    """A view of one to six tools with drills over them: short, because copying is learnt in short contexts first."""
+    view = rng.sample(list(tools), rng.choice((1, 2, 2, 3, 4, 6)))
+    prefix = prefix_ids(tokenizer, view_text(server_index(view), [stub(tool) for tool in view]))
+    rows = [branch_ids(tokenizer, text, [program], []) for text, program in drills(view, words, rng, branches)]
+    return Tree(prefix, [ids for ids, _ in rows], [mask for _, mask in rows])
+
+
+def drills(view: Sequence[Tool], words: Sequence[str], rng: random.Random, count: int) -> list[tuple[str, str]]:
     """`count` pairs of task and program over the tools of a view."""
     made = []
     for _ in range(count):
         kind = rng.random()
-        if kind < 0.35:
+        if kind < 0.4:
             made.append(_say(words, rng))
-        elif kind < 0.85 or not any(tool.description for tool in view):
-            made.append(_call(rng.choice(view), words, rng, rewrite))
+        elif kind < 0.9 or not any(tool.description for tool in view):
+            made.append(_call(rng.choice(view), words, rng))
         else:
-            made.append(_name(rng.choice([tool for tool in view if tool.description]), rng, rewrite))
+            made.append(_name(rng.choice([tool for tool in view if tool.description]), rng))
     return made
 
 
@@ -55,17 +67,16 @@ def _say(words: Sequence[str], rng: random.Random) -> tuple[str, str]:
     return rng.choice(_SAYS).format(text=text), f"answer({json.dumps(text, ensure_ascii=False)})"
 
 
-def _call(tool: Tool, words: Sequence[str], rng: random.Random, rewrite: Rewrite) -> tuple[str, str]:
-    names = [rewrite(name) for name in tool.parameters]
+def _call(tool: Tool, words: Sequence[str], rng: random.Random) -> tuple[str, str]:
+    names = tool.parameters
     chosen = [name for name in names if rng.random() < 0.8][:4]
     values = [value(words, rng) for _ in chosen]
     pairs = list(zip(chosen, values, strict=True))
     spelt = " and ".join(f"{name} {one}" for name, one in pairs) or "nothing"
     given = ", ".join(f"{name}={one if one.isdigit() else json.dumps(one)}" for name, one in pairs)
-    full_name = rewrite(tool.full_name)
-    return rng.choice(_CALLS).format(tool=full_name, rest=spelt), f"answer({full_name}({given}))"
+    return rng.choice(_CALLS).format(tool=tool.full_name, rest=spelt), f"answer({tool.full_name}({given}))"
 
 
-def _name(tool: Tool, rng: random.Random, rewrite: Rewrite) -> tuple[str, str]:
-    text = rng.choice(_NAMES).format(text=rewrite(summary_line(tool.description)))
-    return text, f'answer("{rewrite(tool.full_name)}")'
+def _name(tool: Tool, rng: random.Random) -> tuple[str, str]:
+    text = rng.choice(_NAMES).format(text=summary_line(tool.description))
+    return text, f'answer("{tool.full_name}")'

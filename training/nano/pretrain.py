@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from .config import ModelConfig, Recipe, as_dict
 from .model import Batch, Nano, pack
 from .muon import Muon
+from .start import load_weights, tokenizer_of
 from .stream import Cursor, TreeStream
 
 CHECKPOINT = "checkpoint.pt"
@@ -82,12 +83,21 @@ def exactness(logits: torch.Tensor, batch: Batch) -> float:
     return float((wrong == 0).float().mean())
 
 
-def pretrain(config: ModelConfig, recipe: Recipe, folder: Path, *, minutes: float | None = None) -> None:
-    """Run or go on with a run in `folder`; `minutes` stops early with a checkpoint."""
+def pretrain(
+    config: ModelConfig, recipe: Recipe, folder: Path, *, minutes: float | None = None, start: Path | None = None
+) -> None:
+    """Run or go on with a run in `folder`; `minutes` stops early with a checkpoint.
+
+    `start` is a nano GGUF whose vocabulary and weights a new run begins with, in place of random ones.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    if start is not None and not (folder / "tokenizer.json").exists():
+        tokenizer_of(start, folder)
     prepare_vocabulary(config, recipe, folder)
     (folder / "config.json").write_text(json.dumps({"model": as_dict(config), "recipe": as_dict(recipe)}, indent=1))
     trainer = Trainer(config, recipe)
+    if start is not None:
+        load_weights(trainer.model, start)
     _restore(trainer, folder)
     if recipe.tokens > 1_000_000:
         trainer.model.speed_up()
@@ -138,13 +148,15 @@ def _say(row: dict[str, Any], progress: Progress, recipe: Recipe) -> None:
 
 def prepare_vocabulary(config: ModelConfig, recipe: Recipe, folder: Path) -> None:
     """Make tokenizer and lexicon from practice worlds and the wide corpus, unless they are there."""
-    if (folder / "tokenizer.json").exists() and (folder / "lexicon.txt").exists():
+    known = (folder / "tokenizer.json").exists()
+    if known and (folder / "lexicon.txt").exists():
         return
     from . import tokenizer as tokens
     from .corpus import vocabulary_texts
 
     texts, words = vocabulary_texts(recipe)
-    tokens.save(tokens.train_tokenizer(texts, vocabulary=config.vocabulary), folder)
+    if not known:
+        tokens.save(tokens.train_tokenizer(texts, vocabulary=config.vocabulary), folder)
     (folder / "lexicon.txt").write_text("\n".join(words), encoding="utf-8")
 
 

@@ -21,7 +21,6 @@ from .tokenizer import ASSISTANT, END, RESULT, SPECIAL_TOKENS, SYSTEM, USER
 
 _ID = {token: number for number, token in enumerate(SPECIAL_TOKENS)}
 Rewrite = Callable[[str], str]
-Drill = Callable[[Sequence[Tool]], Sequence[tuple[str, str]]]
 
 
 def world_trees(
@@ -32,13 +31,8 @@ def world_trees(
     stubs: tuple[int, int],
     stub_tokens: int = 700,
     rewrite: Rewrite = str,
-    drill: Drill | None = None,
 ) -> list[Tree]:
-    """All tasks of a world as trees.
-
-    `stubs` bounds how many stubs a view holds, `rewrite` may rename words throughout, `drill` makes exercises (task and
-    program) over the tools in a view.
-    """
+    """All tasks of a world as trees; `stubs` bounds how many stubs a view holds, `rewrite` may rename words throughout."""
     index = ToolIndex(world.tools)
     tools = {tool.full_name: tool for tool in world.tools}
     trees = []
@@ -55,10 +49,6 @@ def world_trees(
         branches, targets = [], []
         for task in chosen:
             ids, mask = branch_ids(tokenizer, *(_script(world, task, index, rewrite)))
-            branches.append(ids)
-            targets.append(mask)
-        for text, program in drill([tools[name] for name in names[: len(lines)]]) if drill else ():
-            ids, mask = branch_ids(tokenizer, text, [program], [])
             branches.append(ids)
             targets.append(mask)
         trees.append(Tree(prefix, branches, targets))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import multiprocessing
 import os
 import queue
@@ -44,11 +43,9 @@ def stubs_at(progress: float, recipe: Recipe) -> tuple[int, int]:
     return SHORT if progress < 0.15 else MIXED
 
 
-def drills_at(progress: float, recipe: Recipe) -> int:
-    """How many drills a view gets: many until copying has formed, few later, none in the last share of the run."""
-    if progress >= 1 - recipe.full_prompt_share:
-        return 0
-    return 6 if progress < recipe.drill_share else 2
+def drills_at(progress: float, recipe: Recipe) -> float:
+    """What share of the trees are drills when `progress` of the run is done."""
+    return next((share for until, share in recipe.drills if progress < until), 0.0)
 
 
 class TreeStream:
@@ -86,7 +83,7 @@ class TreeStream:
 
 def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) -> None:
     from . import tokenizer as tokens
-    from .drills import drills
+    from .drills import drill_tree
     from .lexicon import renamer
     from .rows import world_trees
 
@@ -98,13 +95,15 @@ def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) ->
     while True:
         rng = random.Random(f"{recipe.seed}:{seed}")
         world = make_world(recipe.seed * 1_000_000_000 + seed, recipe, rng)
-        rename = not world.files and rng.random() < recipe.rename_share
-        rewrite = renamer(world, words, rng) if rename else str
-        count = drills_at(progress.value, recipe)
-        waiting += world_trees(
-            world, dropping if rng.random() < 0.5 else plain, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite,
-            drill=functools.partial(drills, words=words, rng=rng, count=count, rewrite=rewrite) if count else None,
-        )  # fmt: skip
+        dropout = dropping if rng.random() < 0.5 else plain
+        while rng.random() < drills_at(progress.value, recipe):
+            waiting.append(drill_tree(world.tools, dropout, words, rng))
+            if sum(tree.size for tree in waiting) > recipe.step_tokens:
+                break
+        else:
+            rename = not world.files and rng.random() < recipe.rename_share
+            rewrite = renamer(world, words, rng) if rename else str
+            waiting += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite)
         seed += 1
         while sum(tree.size for tree in waiting) >= recipe.step_tokens:
             batch, size = [], 0

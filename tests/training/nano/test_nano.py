@@ -25,6 +25,7 @@ from atlas.training.nano.model import Nano, Tree, pack
 from atlas.training.nano.muon import orthogonalise
 from atlas.training.nano.pretrain import Trainer, load_model, pretrain
 from atlas.training.nano.rows import branch_ids, prefix_ids, server_index, world_trees
+from atlas.training.nano.start import StartError, load_weights, tokenizer_of
 from atlas.training.worlds.composed import composed_world
 
 TINY = ModelConfig(vocabulary=800, width=32, layers=2, heads=2, key_value_heads=1, head_width=16, feed_forward=64)
@@ -192,3 +193,23 @@ def test_a_checkpoint_gives_back_the_model(folder: Path) -> None:
         recipe = dataclasses.replace(RECIPES["smoke"], tokens=2_000, step_tokens=2_000, toolbox_share=0.0, tasks_a_world=4)
         pretrain(TINY, recipe, folder, minutes=0.0)
     assert load_model(folder).config == TINY
+
+
+def test_a_run_can_begin_with_the_weights_of_a_gguf(learned: Tokenizer, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    tokens.save(learned, tmp_path)
+    model, path = Nano(TINY), tmp_path / "tiny.gguf"
+    export(model, tmp_path, path, precision="f32")
+    again, place = Nano(TINY), tmp_path / "again"
+    load_weights(again, path)
+    tokenizer_of(path, place)
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), again.parameters(), strict=True))
+    text = 'answer(crm.find_clients(city="Zoë 12"))'
+    assert tokens.load(place).encode(text).ids == learned.encode(text).ids
+
+
+def test_a_gguf_of_another_shape_is_refused(learned: Tokenizer, tmp_path: Path) -> None:
+    tokens.save(learned, tmp_path)
+    export(Nano(TINY), tmp_path, tmp_path / "tiny.gguf")
+    with pytest.raises(StartError):
+        load_weights(Nano(dataclasses.replace(TINY, width=64)), tmp_path / "tiny.gguf")
