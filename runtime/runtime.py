@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from .episodes.forking import copy_prefix
 from .episodes.journal import Journal
 from .episodes.replay import Replay
 from .episodes.store import EpisodeStore, open_store
-from .errors import EpisodeError, UsageError
+from .errors import UsageError
 from .events import EpisodeFinished, Event, Notice
 from .gate import Gate, InFlight
 from .home import atlas_home
@@ -29,6 +29,7 @@ from .loop import Run
 from .options import MAX_TURNS, Acting, RunOptions
 from .prompt import system_text
 from .prompting import Prompting
+from .resuming import check_identity, check_resumable, options_of
 from .toolspace import Tools, checked_workspace, open_registry
 from .view import LOADING_TEXTS, Loading, View
 
@@ -148,11 +149,21 @@ class Runtime:
                 if isinstance(self._model, str):
                     from .policies.spec import load_policy
 
-                    self._policy = await asyncio.to_thread(load_policy, self._model, adapter=self._adapter)
+                    self._policy = await asyncio.to_thread(load_policy, self._model, adapter=self._adapter_path())
                     self._stack.push_async_callback(self._policy.aclose)
                 else:
                     self._policy = self._model
             return self._policy
+
+    def _adapter_path(self) -> str | Path | None:
+        if self._adapter != "latest":
+            return self._adapter
+        latest = (self._home or atlas_home()) / "adapters" / "latest.gguf"
+        if not latest.exists():
+            raise UsageError(
+                "there is no adapter yet", where=str(latest), mend="train one with `atlas train`, or use --adapter none"
+            )
+        return latest
 
     # -- what it does
 
@@ -218,9 +229,9 @@ class Runtime:
         terminal (and stop where there is none), or a function that returns one of the first three.
         """
         record = self.store.get(episode)
-        self._check_resumable(record)
+        check_resumable(self.store, record)
         policy = await self.policy()
-        _check_identity(record, policy)
+        check_identity(record, policy)
         journal = Journal.go_on(self.store, record.episode.id)
         return await self._go_on(record, policy, journal, on_event, in_flight=in_flight)
 
@@ -266,7 +277,7 @@ class Runtime:
         self, record: Record, policy: Policy, journal: Journal, on_event: Emit | None, *,
         in_flight: InFlight = "ask", resend: bool = False, seed: int | None = None,
     ) -> Episode:  # fmt: skip
-        options = _options_of(record, self.options)
+        options = options_of(record, self.options)
         if seed is not None:
             options = replace(options, seed=seed)
         return await self._watched(self._episode(
@@ -329,15 +340,6 @@ class Runtime:
             "adapter_spec": str(self._adapter) if self._adapter else None,
         }  # fmt: skip
 
-    def _check_resumable(self, record: Record) -> None:
-        row = record.episode
-        if self.store.is_running(row):
-            raise EpisodeError(f"episode {row.id} is running", where=row.id, mend="interrupt it first")
-        if row.status not in (None, "interrupted", "error"):
-            raise EpisodeError(
-                f"episode {row.id} has ended: {row.status}", where=row.id, mend="start the task anew with `atlas run`"
-            )
-
 
 def run(task: str, *args: Any, **options: Any) -> Episode:
     """Run one task and return its episode; takes what `Runtime` takes. Works with and without a running event loop."""
@@ -360,21 +362,6 @@ def _system(policy: Policy, options: RunOptions) -> str:
     text = JSON_SYSTEM if options.acting == "json" else system_text(policy.profile)
     extra = LOADING_TEXTS[options.loading]
     return f"{text.rstrip()}\n{extra}" if extra else text
-
-
-def _options_of(record: Record, now: RunOptions) -> RunOptions:
-    """The options that the episode ran under; what an older log does not say is as now."""
-    known = {one.name for one in fields(RunOptions)}
-    return replace(now, **{name: value for name, value in record.episode.settings.items() if name in known})
-
-
-def _check_identity(record: Record, policy: Policy) -> None:
-    row, identity = record.episode, policy.identity
-    if (row.base_hash, row.adapter_hash) != (identity.base_hash, identity.adapter_hash) and row.model != identity.model:
-        raise EpisodeError(
-            f"the episode was run by {row.model}, not by {identity.model}", where=f"episode {row.id}",
-            mend=f"resume it with --model {row.settings.get('model_spec') or row.model}",
-        )  # fmt: skip
 
 
 def _no_policy() -> Any:

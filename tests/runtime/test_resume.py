@@ -184,6 +184,16 @@ def test_an_episode_that_has_ended_or_runs_is_not_resumed(runs):
     asyncio.run(go())
 
 
+def test_other_weights_do_not_go_on_with_an_episode(runs):
+    async def go():
+        await broken_run(runs, World(), REPLIES, writes(1, "UPDATE turns"))
+        async with runs.runtime(["answer(1)"]) as runtime:
+            with pytest.raises(EpisodeError, match="another version of scripted"):
+                await runtime.resume()
+
+    asyncio.run(go())
+
+
 def test_overlapping_calls_are_replayed_in_the_order_in_which_they_came_back(runs):
     replies = ["order = []\n\n\nasync def one(n):\n    await app.wait(n)\n    order.append(n)\n\n\n"
                "import asyncio\nawait asyncio.gather(one(1), one(2), one(3))\nprint(order)", "answer(order)"]  # fmt: skip

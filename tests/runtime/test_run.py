@@ -278,3 +278,13 @@ def test_a_check_command_says_whether_the_task_was_solved(runs):
     bad = runs(["answer(5)"], check='echo "no five" >&2; exit 3')
     assert (good.outcome, good.reward, good.solved) == ("checked", 1.0, True)
     assert (bad.outcome, bad.reward, bad.solved) == ("checked", 0.0, False)
+
+
+def test_the_latest_adapter_is_missed_by_name(workspace):
+    async def go():
+        async with Runtime("nano", workspace=workspace, adapter="latest") as runtime:
+            await runtime.run("a task")
+
+    with pytest.raises(UsageError) as caught:
+        asyncio.run(go())
+    assert "no adapter yet" in caught.value.message and "adapters" in caught.value.where
