@@ -6,6 +6,7 @@ solved, 2 wrong usage or configuration, 3 a tool server or model could not be re
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -66,9 +67,21 @@ def invoke(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the `atlas` script."""
+    _open_closed_streams()
     code = invoke(sys.argv[1:])
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:  # told already; Python would tell it again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """A command started with `>&-` has no stream there: what it prints goes nowhere, and the work is done."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
 
 
 if __name__ == "__main__":

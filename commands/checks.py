@@ -35,6 +35,7 @@ async def all_checks(home: Path, settings: Settings) -> list[Finding]:
     return [
         *versions(),
         *disk(home),
+        *log(home),
         *sandbox(),
         *await model(settings),
         *await servers(home, settings),
@@ -73,6 +74,20 @@ def disk(home: Path) -> Iterator[Finding]:
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & 0o077:
         yield Finding("privacy", "warning", f"{home} has mode {mode:04o}: others can look in", f"chmod 700 {home}")
+
+
+def log(home: Path) -> Iterator[Finding]:
+    """Whether the log of episodes, where there is one, can be opened: every run needs it."""
+    from ..runtime.episodes.store import FILE_NAME, open_store
+    from ..runtime.errors import StoreError
+
+    if not (home / FILE_NAME).exists():
+        return
+    try:
+        with open_store(home) as store:
+            yield Finding("episodes", "ok", f"{len(store.ids()):,} in {store.where}")
+    except StoreError as problem:
+        yield Finding("episodes", "wrong", f"{problem.where}: {problem.message}", problem.mend)
 
 
 def sandbox() -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..runtime.errors import UsageError
+
 DONE, UNSOLVED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 # By the name of the nearest error family, so that a wrong flag is reported without importing any room.
@@ -82,7 +84,7 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
         return failure.exit_code
     if debug:
         traceback.print_exception(error, file=sys.stderr)
-    if as_json:
+    if as_json and failure.where != "standard output":
         fields = {"type": failure.type, "message": failure.message, "where": failure.where, "mend": failure.mend}
         print_json({"error": fields})
         return failure.exit_code
@@ -94,19 +96,31 @@ def report_failure(error: BaseException, *, as_json: bool, debug: bool) -> int:
 
 
 def note(text: str) -> None:
-    """A line for the person at the terminal (stderr)."""
-    print(f"atlas: {text}", file=sys.stderr, flush=True)
+    """A line for the person at the terminal (stderr); it may quote names and words of servers."""
+    print(f"atlas: {safe(text)}", file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on one line of stdout."""
-    print(json.dumps(value, ensure_ascii=True, default=str), flush=True)
+    _print(json.dumps(value, ensure_ascii=True, default=str))
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever read it has seen enough
+        raise
+    except OSError as problem:
+        raise UsageError(
+            f"the result cannot be printed: {problem.strerror}", where="standard output",
+            mend="make room there, or send the output elsewhere",
+        ) from problem  # fmt: skip
 
 
 def print_result(value: Any) -> None:
     """A result for a person: text as it is, anything else as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    print(safe(text) if sys.stdout.isatty() else printable(text), flush=True)
+    _print(safe(text) if sys.stdout.isatty() else printable(text))
 
 
 def printable(text: str) -> str:

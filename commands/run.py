@@ -81,7 +81,12 @@ def run(
         note(safe(notice))
     fate: InFlight = ask_fate if in_flight == "ask" else in_flight
     episode = run_async(_run(found.settings, task, resume, fate, show=not (quiet or as_json), quiet=quiet))
-    print_json(episode.to_json()) if as_json else _print_answer(episode)
+    if as_json:
+        print_json(episode.to_json())
+        if episode.error and not quiet:  # the object has no room for it
+            note(f"{episode.status}: {episode.error}")
+    else:
+        _print_answer(episode)
     return exit_code(episode)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import UsageError
 
 if TYPE_CHECKING:
+    from ..tools_registry.catalogue import Catalogue
     from ..tools_registry.registry import Registry
 
 CATALOGUE_FILE = "catalogue.db"
@@ -34,15 +35,14 @@ async def open_registry(
     on_progress: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Registry]:
     """A registry for a block; nothing of it is left when the block ends. `home` None keeps the catalogue in memory."""
-    from ..tools_registry.catalogue import Catalogue
     from ..tools_registry.registry import Registry
 
     folder = checked_workspace(workspace)
     servers = [config for path in mcp for config in _configured(path, folder)]
-    catalogue = Catalogue(home / CATALOGUE_FILE) if home is not None else Catalogue()
     registry = Registry(
-        servers, in_process=_in_process(folder, toolbox, tools, now), catalogue=catalogue, on_progress=on_progress
-    )
+        servers, in_process=_in_process(folder, toolbox, tools, now), catalogue=_catalogue(home, on_progress),
+        on_progress=on_progress,
+    )  # fmt: skip
     async with registry:
         if refresh:
             await registry.refresh()
@@ -58,15 +58,28 @@ def checked_workspace(workspace: Path) -> Path:
     return folder.resolve()
 
 
+def _catalogue(home: Path | None, on_progress: Callable[[str], None] | None) -> Catalogue:
+    """What is known of the servers; only for this run where the disk is full or the folder cannot be written."""
+    from ..tools_registry.catalogue import Catalogue
+    from ..tools_registry.errors import CatalogueError
+
+    if home is None:
+        return Catalogue()
+    try:
+        return Catalogue(home / CATALOGUE_FILE)
+    except CatalogueError as problem:
+        if on_progress is not None:
+            on_progress(f"{problem.message}; the servers are listed anew ({problem.mend})")
+        return Catalogue()
+
+
 def _configured(path: Path, workspace: Path) -> Sequence[Any]:
     from ..tools_registry.config import load_config
 
     return load_config(path, workspace=workspace)
 
 
-def _in_process(
-    workspace: Path, toolbox: bool, tools: Tools, now: Callable[[], datetime] | None
-) -> dict[str, object]:
+def _in_process(workspace: Path, toolbox: bool, tools: Tools, now: Callable[[], datetime] | None) -> dict[str, object]:
     servers: dict[str, object] = {}
     if toolbox:
         from ..tools_registry.toolbox import toolbox_servers

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from atlas.cli import invoke
+from atlas.commands.checks import log
 
 BOUND = 300.0
 """Seconds after which a command counts as hanging; on a busy machine a start alone can take a minute."""
@@ -70,6 +71,12 @@ def test_json_has_the_promised_shape(workspace: Path, capsys: pytest.CaptureFixt
     assert list(result["context"]) == ["peak", "total_prompt", "generated", "budget"]
     assert (result["status"], result["answer"], result["turns"], result["tool_calls"]) == ("answered", 4, 1, 1)
     assert result["servers_started"] == [] and 0 < result["context"]["peak"] <= result["context"]["budget"]
+
+
+def test_a_task_that_does_not_fit_is_exit_code_1_and_says_why(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    assert invoke(["run", "word " * 20_000, "--json", "--model", script(workspace, "answer(1)")]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["status"] == "budget" and "raise --budget" in err
 
 
 def test_giving_up_is_exit_code_1(workspace: Path, capsys: pytest.CaptureFixture[str]):
@@ -227,6 +234,62 @@ def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, w
     assert result["status"] == "interrupted" and result["tool_calls"] == 1 and "Traceback" not in err
     with pytest.raises(ProcessLookupError):  # nobody is left in its process group
         os.killpg(process.pid, 0)
+
+
+def test_a_result_that_cannot_be_printed_is_told_on_stderr(workspace: Path):
+    model = script(workspace, "answer(1)")
+    command = [sys.executable, "-m", "atlas.cli", "run", "task", "--quiet", "--json", "--model", model]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=BOUND)
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+    assert "standard output" in done.stderr and "No space left" in done.stderr and "mend:" in done.stderr
+
+
+def test_closed_streams_do_not_stop_the_work(workspace: Path):
+    model = script(workspace, 'files.write(path="out.txt", content="x")\nanswer("done")')
+    command = [sys.executable, "-m", "atlas.cli", "run", "task", "--approve", "auto", "--model", model]
+    shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
+    assert subprocess.run(shell, timeout=BOUND).returncode == 0 and (workspace / "out.txt").exists()
+
+
+def test_a_state_folder_that_is_a_file_or_cannot_be_used_is_named(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ATLAS_HOME", str(workspace / "notes.md"))
+    code, result = run_json(capsys, "run", "task", "--model", script(workspace, "answer(1)"))
+    assert code == 2 and result["error"]["where"].endswith("notes.md") and "ATLAS_HOME" in result["error"]["mend"]
+
+
+def test_a_damaged_log_stops_the_run_and_the_doctor_finds_it(
+    workspace: Path, capsys: pytest.CaptureFixture[str], atlas_home: str
+):
+    Path(atlas_home).mkdir(exist_ok=True)
+    (Path(atlas_home) / "episodes.db").write_text("garbage " * 100, encoding="utf-8")
+    model = script(workspace, "answer(1)")
+    code, result = run_json(capsys, "run", "task", "--model", model)
+    assert code == 2 and "damaged" in result["error"]["message"] and "--no-log" in result["error"]["mend"]
+    assert run_json(capsys, "run", "task", "--no-log", "--model", model)[0] == 0
+    (finding,) = log(Path(atlas_home))
+    assert finding.state == "wrong" and "damaged" in finding.detail
+
+
+def test_a_catalogue_that_cannot_be_used_is_told_and_the_run_goes_on(
+    workspace: Path, capsys: pytest.CaptureFixture[str], atlas_home: str
+):
+    (Path(atlas_home) / "catalogue.db").mkdir(parents=True)
+    Path("servers.json").write_text('{"mcpServers": {"ghost": {"command": "no-such-program-here"}}}', encoding="utf-8")
+    assert invoke(["run", "task", "--mcp", "servers.json", "--model", script(workspace, "answer(1)")]) == 0
+    out, err = capsys.readouterr()
+    assert out == "1\n" and "catalogue.db" in err and "listed anew" in err
+
+
+def test_what_a_server_prints_cannot_drive_the_terminal(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    program = "import sys; sys.stderr.write('boom \x1b[31m\x1b]0;title\x07'); sys.exit(3)"
+    servers = {"mcpServers": {"bad\x1b[2J": {"command": sys.executable, "args": ["-c", program]}}}
+    Path("servers.json").write_text(json.dumps(servers), encoding="utf-8")
+    assert invoke(["run", "task", "--mcp", "servers.json", "--model", script(workspace, "answer(1)")]) == 0
+    err = capsys.readouterr().err
+    assert "boom" in err and "\x1b" not in err and "\x07" not in err
 
 
 def test_stdin_is_a_program_and_a_closed_pipe_is_no_traceback(workspace: Path):

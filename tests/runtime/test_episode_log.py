@@ -17,7 +17,7 @@ import pytest
 from atlas.runtime.episodes import EpisodeStore, export_episodes, import_episodes
 from atlas.runtime.episodes.export import document_of
 from atlas.runtime.episodes.ids import new_id
-from atlas.runtime.episodes.migrations import VERSION
+from atlas.runtime.episodes.migrations import VERSION, migrate
 from atlas.runtime.episodes.redact import MARK, Redaction
 from atlas.runtime.errors import EpisodeError, StoreError
 
@@ -187,6 +187,14 @@ def test_a_full_disk_stops_the_run_before_the_call_is_sent(runs, workspace):
     problem = asyncio.run(go())
     assert "full" in problem.message and "--no-log" in problem.mend
     assert len(list(workspace.glob("*.txt"))) < 100
+
+
+def test_a_disk_that_is_full_from_the_start_is_named():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA max_page_count = 2")
+    with pytest.raises(sqlite3.OperationalError, match="full"):  # not what follows from it
+        migrate(connection)
+    connection.close()
 
 
 def test_processes_write_at_once(tmp_path):
