@@ -108,18 +108,9 @@ async def evaluate(
 
     Raises `UsageError` for an unknown suite or a malformed file of tasks.
     """
-    from ..runtime.errors import UsageError
     from ..sandbox import keep_warm
 
-    tasks: Iterator[SuiteTask | FileTask]
-    if suite in SHARES:
-        tasks = suite_tasks(suite, split, limit, seed)
-    elif Path(suite).suffix == ".jsonl":
-        tasks = file_tasks(Path(suite), limit)
-    else:
-        raise UsageError(
-            f"there is no suite {suite!r}", where="atlas eval", mend=f"one of {', '.join(SHARES)}, or a .jsonl file of tasks"
-        )
+    tasks = _tasks(suite, split, limit, seed)
     policy = await _loaded(model, adapter)
     report = EvalReport(suite, split, policy.identity.model, adapter)
     began = time.monotonic()
@@ -140,6 +131,17 @@ async def evaluate(
             await policy.aclose()
     report.seconds = time.monotonic() - began
     return report
+
+
+def _tasks(suite: str, split: Split, limit: int, seed: int) -> Iterator[SuiteTask | FileTask]:
+    from ..runtime.errors import UsageError
+
+    if suite in SHARES:
+        return iter(suite_tasks(suite, split, limit, seed))
+    if Path(suite).suffix == ".jsonl":
+        return iter(file_tasks(Path(suite), limit))
+    known = ", ".join(SHARES)
+    raise UsageError(f"there is no suite {suite!r}", where="atlas eval", mend=f"one of {known}, or a .jsonl file of tasks")
 
 
 async def _loaded(model: str | Policy, adapter: str | None) -> Policy:
