@@ -43,7 +43,7 @@ class Failure:
 
 def describe(error: BaseException) -> Failure:
     """What went wrong, where, what to do next, and the exit code it ends with."""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Interrupted":
         return Failure("Interrupted", "interrupted at the keyboard", "", "", INTERRUPTED)
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])

@@ -236,6 +236,24 @@ def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, w
         os.killpg(process.pid, 0)
 
 
+def test_an_interrupt_before_the_run_begins_is_told_and_leaves_no_server(workspace: Path):
+    server = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(999)"
+    servers = {"mcpServers": {"slow": {"command": sys.executable, "args": ["-c", server], "cwd": str(workspace)}}}
+    Path("servers.json").write_text(json.dumps(servers), encoding="utf-8")
+    model = script(workspace, "answer(1)")
+    command = [sys.executable, "-m", "atlas.cli", "run", "task", "--json", "--mcp", "servers.json", "--model", model]
+    with ended(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) as process:
+        deadline = time.monotonic() + BOUND
+        while not (Path("pid").exists() and Path("pid").read_text()):
+            assert process.poll() is None and time.monotonic() < deadline
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=BOUND)
+    assert process.returncode == 130 and "Traceback" not in err
+    assert json.loads(out)["error"]["type"] == "Interrupted"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(Path("pid").read_text()), 0)
+
+
 def test_a_result_that_cannot_be_printed_is_told_on_stderr(workspace: Path):
     model = script(workspace, "answer(1)")
     command = [sys.executable, "-m", "atlas.cli", "run", "task", "--quiet", "--json", "--model", model]
