@@ -16,14 +16,15 @@ class Interrupted(Exception):
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end. SIGTERM counts as an interrupt at the keyboard, so that nothing is left behind."""
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return asyncio.run(work)
-    except KeyboardInterrupt:
+        return asyncio.run(_ended_by_sigterm(work))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         raise Interrupted from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
-def _interrupt(number: int, frame: object) -> None:
-    signal.raise_signal(signal.SIGINT)
+async def _ended_by_sigterm(work: Coroutine[Any, Any, T]) -> T:
+    """Cancel the work as asyncio does for SIGINT; also in a shell's background job, where SIGINT itself is ignored."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work

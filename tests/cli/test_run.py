@@ -217,10 +217,14 @@ def test_exec_without_the_toolbox_knows_no_tool(capsys: pytest.CaptureFixture[st
     assert run_json(capsys, "exec", "p.py", "--no-toolbox")[1]["status"] in ("error", "refused")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, workspace: Path):
+@pytest.mark.parametrize(
+    ("number", "background"), [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGTERM, True)]
+)
+def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, background: bool, workspace: Path):
     model = script(workspace, 'files.write(path="begun.txt", content="")\nwhile True:\n    pass')
     command = [sys.executable, "-m", "atlas.cli", "run", "task", "--approve", "auto", "--json", "--model", model]
+    if background:  # what a shell does to `command &`: SIGINT is ignored
+        command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
     with ended(
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     ) as process:
