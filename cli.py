@@ -6,14 +6,30 @@ solved, 2 wrong usage or configuration, 3 a tool server or model could not be re
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
-from .commands import doctor, episodes, evaluate, execute, run, tools, trust
+from .commands import (
+    adapters,
+    doctor,
+    episodes,
+    evaluate,
+    execute,
+    judge,
+    mcp,
+    models,
+    route,
+    run,
+    serve,
+    tools,
+    train,
+    trust,
+)
 from .commands.report import report_failure
 
 app = typer.Typer(
@@ -31,6 +47,13 @@ app.command("exec")(execute.execute)
 app.add_typer(tools.app, name="tools")
 app.add_typer(episodes.app, name="episodes")
 app.command("eval")(evaluate.evaluate)
+app.command("train")(train.train)
+app.add_typer(adapters.app, name="adapters")
+app.add_typer(judge.app, name="judge")
+app.command("serve")(serve.serve)
+app.add_typer(mcp.app, name="mcp")
+app.add_typer(models.app, name="models")
+app.add_typer(route.app, name="route")
 app.command("trust")(trust.trust)
 app.command("doctor")(doctor.doctor)
 
@@ -76,12 +99,44 @@ def main() -> None:
     sys.exit(code)
 
 
+class _Forgiving:
+    """A standard error that never fails: what cannot be shown to anybody must not cost the answer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write; where that is impossible, everything goes nowhere from now on."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._give_up()
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def _open_closed_streams() -> None:
     """A command started with `>&-` has no stream there: what it prints goes nowhere, and the work is done."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = cast(TextIO, _Forgiving(sys.stderr))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 
-async def _list(entry: dict[str, list[str] | str]) -> int:
-    parameters = StdioServerParameters(command=str(entry["command"]), args=list(entry["args"]))
+async def _list(entry: dict[str, Any]) -> int:
+    parameters = StdioServerParameters(command=str(entry["command"]), args=list(entry["args"]), env=entry.get("env"))
     async with Client(stdio_client(parameters)) as client:
         return len((await client.list_tools()).tools)
 

@@ -50,14 +50,15 @@ def timed(work: Callable[[], object], repeats: int) -> Timing:
     work()
     seconds, processor = [], []
     for _ in range(repeats):
-        started, used = time.perf_counter(), _children()
+        started, used = time.perf_counter(), children_seconds()
         work()
         seconds.append(time.perf_counter() - started)
-        processor.append(_children() - used)
+        processor.append(children_seconds() - used)
     return Timing(tuple(seconds), tuple(processor))
 
 
-def _children() -> float:
+def children_seconds() -> float:
+    """Processor time of all commands that ended so far."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -110,3 +111,16 @@ def peer(package: str) -> Path | None:
             return None
         (folder / "done").touch()
     return folder / "bin"
+
+
+def peer_code(package: str, code: str, given: str = "", *arguments: str) -> str:
+    """What `code` prints when the peer's own Python runs it with `given` as its input."""
+    folder = peer(package)
+    if folder is None:
+        raise SystemExit(f"{package} cannot be installed")
+    done = subprocess.run(
+        [folder / "python", "-c", code, *arguments], input=given, capture_output=True, text=True, check=False, timeout=600
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{package} failed:\n{done.stderr[-2000:]}")
+    return done.stdout

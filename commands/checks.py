@@ -30,15 +30,15 @@ class Finding:
     exit_code: int = USAGE
 
 
-async def all_checks(home: Path, settings: Settings) -> list[Finding]:
-    """Every check, in the order in which one would go about it."""
+async def all_checks(home: Path, settings: Settings, *, start: bool = True) -> list[Finding]:
+    """Every check, in the order in which one would go about it; `start` lets servers be started."""
     return [
         *versions(),
         *disk(home),
         *log(home),
         *sandbox(),
         *await model(settings),
-        *await servers(home, settings),
+        *await servers(home, settings, start=start),
     ]
 
 
@@ -118,7 +118,7 @@ async def model(settings: Settings) -> list[Finding]:
 
     spec = settings.model
     try:
-        policy = load_policy(spec, adapter=None if settings.adapter == "none" else settings.adapter)
+        policy = load_policy(spec, adapter=settings.adapter)
         try:
             conversation = policy.conversation("Reply with a program.")
             conversation.add_user("task: say hello")
@@ -135,22 +135,23 @@ async def model(settings: Settings) -> list[Finding]:
     return [Finding("model", "ok", f"{detail}, context {policy.context_length:,}, tokens counted: {policy.counting}")]
 
 
-async def servers(home: Path, settings: Settings) -> list[Finding]:
-    """List the tools of each configured server, starting those that are not yet known."""
-    from .toolspace import open_servers
+async def servers(home: Path, settings: Settings, *, start: bool) -> list[Finding]:
+    """What each configured server costs; one that was not started is told from the catalogue."""
+    from ..tools_registry.config import load_config
+    from .server_costs import known_costs, measured_costs
 
     if not settings.mcp:
         return [Finding("servers", "ok", "the toolbox only (no --mcp, and no mcp.json in use)")]
-    try:
-        async with open_servers(home, settings) as registry:
-            return [_server(one.server_name, one.tool_count, one.problem) for one in registry.servers if not one.in_process]
-    except Exception as problem:
-        failure = describe(problem)
-        return [Finding("servers", "wrong", f"{failure.where}: {failure.message}", failure.mend, failure.exit_code)]
-
-
-def _server(name: str, tools: int, problem: str | None) -> Finding:
-    if problem:
-        mend = "run its command by hand, then `atlas tools refresh`"
-        return Finding(f"server {name}", "wrong", problem, mend, UNREACHABLE)
-    return Finding(f"server {name}", "ok", f"{tools} tools")
+    found: list[Finding] = []
+    configs = []
+    for path in settings.mcp:
+        try:
+            configs += load_config(path, workspace=settings.workspace)
+        except Exception as problem:
+            failure = describe(problem)
+            found.append(Finding("servers", "wrong", f"{failure.where}: {failure.message}", failure.mend, failure.exit_code))
+    costs = await measured_costs(configs, home) if start else known_costs(configs, home)
+    for cost in costs:
+        state: Literal["ok", "warning", "wrong"] = "wrong" if cost.problem else "warning" if cost.remarks else "ok"
+        found.append(Finding(f"server {cost.name}", state, cost.problem or cost.text, cost.mend, UNREACHABLE))
+    return found

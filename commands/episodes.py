@@ -87,17 +87,26 @@ def remove(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to; - for standard output.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where to; - for standard output. A folder: one ATIF file each.")
+    ],
     form: Annotated[
-        Literal["jsonl", "messages"], typer.Option("--format", help="Whole episodes, or chat messages.")
+        Literal["jsonl", "messages", "atif", "parquet"],
+        typer.Option("--format", help="Whole episodes, chat messages, ATIF trajectories, or a table of turns."),
     ] = "jsonl",
     redact: Annotated[bool, typer.Option("--redact", help="Blot out secrets; touched turns leave training.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Write the log to a file that another machine can import, or as chat messages."""
-    from ..runtime.episodes import export_episodes
+    """Write the log to a file that another machine can import (jsonl), or in a form that other tools read."""
+    from ..runtime.episodes import export_episodes, export_table, export_trajectories
 
+    if form == "parquet" and str(out) == "-":
+        raise UsageError("a table cannot be written to standard output", where="--out", mend="name a file")
     with _store() as store:
+        if form == "parquet" or (form == "atif" and out.is_dir()):
+            count = (export_table if form == "parquet" else export_trajectories)(store, out, redact=redact)
+            print_json({"exported": count, "file": str(out)}) if as_json else note(f"exported {count} episodes to {out}")
+            return DONE
         if str(out) == "-":
             import sys
 

@@ -37,7 +37,7 @@ def evaluate(
             suite,
             split=split,
             model=found.settings.model,
-            adapter=None if found.settings.adapter == "none" else found.settings.adapter,
+            adapter=found.settings.adapter,
             limit=limit,
             seed=seed,
             temperature=temperature,

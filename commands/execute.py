@@ -30,6 +30,7 @@ def execute(
     memory: Annotated[int | None, typer.Option(min=1, metavar="MB", help="Memory, in megabytes.")] = None,
     max_calls: Annotated[int | None, typer.Option(min=0, metavar="N", help="Tool calls.")] = None,
     no_toolbox: Annotated[bool, typer.Option("--no-toolbox", help="Leave the built-in servers out.")] = False,
+    no_overlap: Annotated[bool, typer.Option("--no-overlap", help="Make the calls of the program one by one.")] = False,
     unsafe_sandbox: Annotated[
         bool, typer.Option("--unsafe-sandbox", help="Run even where the kernel cannot lock the worker in.")
     ] = False,
@@ -40,6 +41,7 @@ def execute(
         "mcp": tuple(mcp or ()) or None,
         "workspace": workspace,
         "approve": approve,
+        "overlap": False if no_overlap else None,
         "unsafe_sandbox": unsafe_sandbox or None,
     }
     found = resolve(atlas_home(), Path.cwd(), flags)
@@ -55,6 +57,7 @@ def execute(
             workspace=options.workspace,
             approve=options.approve,
             toolbox=not no_toolbox,
+            overlap=options.overlap,
             unsafe_sandbox=options.unsafe_sandbox,
         )
     )

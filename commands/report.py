@@ -19,6 +19,8 @@ _EXIT_CODES = {
     "DownloadError": UNREACHABLE,
     "ModelError": USAGE,
     "AtlasRuntimeError": USAGE,
+    "LearnError": UNSOLVED,
+    "TrainingError": USAGE,
     "ServerError": UNREACHABLE,
     "ToolFailed": UNSOLVED,
     "RegistryError": USAGE,
@@ -44,7 +46,7 @@ class Failure:
 def describe(error: BaseException) -> Failure:
     """What went wrong, where, what to do next, and the exit code it ends with."""
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Interrupted":
-        return Failure("Interrupted", "interrupted at the keyboard", "", "", INTERRUPTED)
+        return Failure("Interrupted", "interrupted before it was done", "", "", INTERRUPTED)
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return describe(error.exceptions[0])
     families = [family.__name__ for family in type(error).__mro__]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,14 +15,17 @@ from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
 from .report import DONE, INTERRUPTED, UNREACHABLE, UNSOLVED, note, print_json, print_result, safe
 from .running import run_async
-from .settings import Acting, Approve, Loading, Settings, resolve
+from .settings import Acting, Approve, Loading, Router, Settings, resolve
 from .toolspace import McpFiles, WorkspaceFolder
 
 if TYPE_CHECKING:
-    from ..runtime import Episode, PendingCall
+    from ..runtime import Episode, PendingCall, Runtime
     from ..runtime.events import Event
     from ..runtime.gate import Fate, InFlight
     from .view import TerminalView
+
+_OF_THE_POOL = ("models", "router", "cost_weight", "spend_limit", "encoder")
+"""Settings that a run with one model does not take."""
 
 
 def run(
@@ -44,10 +48,21 @@ def run(
         str | None, typer.Option(metavar="COMMAND", help="Run in the workspace afterwards; exit code 0 means solved.")
     ] = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Keep no episode.")] = False,
+    no_overlap: Annotated[bool, typer.Option("--no-overlap", help="Make the calls of a program one by one.")] = False,
     unsafe_sandbox: Annotated[
         bool, typer.Option("--unsafe-sandbox", help="Run even where the kernel cannot lock the worker in.")
     ] = False,
     resume: Annotated[str | None, typer.Option(metavar="EPISODE", help="Go on with an interrupted episode.")] = None,
+    router: Annotated[
+        Router | None, typer.Option(help="Who chooses the model: off (--model), or a router over the pool of atlas.toml.")
+    ] = None,
+    cost_weight: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, metavar="A", help="What cost counts for the router (0.02)."),
+    ] = None,
+    spend_limit: Annotated[
+        float | None, typer.Option(min=0.0, metavar="USD", help="With --router: all models together never cost more.")
+    ] = None,
     in_flight: Annotated[
         Literal["ask", "repeat", "report"],
         typer.Option(help="With --resume: what becomes of a call that was in flight and may have been done."),
@@ -74,13 +89,29 @@ def run(
         "temperature": temperature,
         "check": check,
         "log": False if no_log else None,
+        "overlap": False if no_overlap else None,
         "unsafe_sandbox": unsafe_sandbox or None,
+        "router": router,
+        "cost_weight": cost_weight,
+        "spend_limit": spend_limit,
     }
     found = resolve(atlas_home(), Path.cwd(), flags)
+    routed = found.settings.router != "off"
+    if routed and model is not None and router is not None:
+        raise UsageError("--model names one model, --router chooses one", where="atlas run", mend="give one of them")
+    routed = routed and model is None
+    if resume is not None and (router is not None or spend_limit is not None):
+        raise UsageError(
+            "a resumed episode goes on with the model that it had, and no limit is kept", where="atlas run --resume",
+            mend="leave --router and --spend-limit out; give --model as the episode's `model_spec` says",
+        )  # fmt: skip
+    if spend_limit is not None and not routed:
+        raise UsageError("prices stand in the pool of models", where="--spend-limit", mend="add --router cluster")
     for notice in found.notices:
         note(safe(notice))
     fate: InFlight = ask_fate if in_flight == "ask" else in_flight
-    episode = run_async(_run(found.settings, task, resume, fate, show=not (quiet or as_json), quiet=quiet))
+    chosen = found.settings if routed else replace(found.settings, router="off")
+    episode = run_async(_run(chosen, task, resume, fate, show=not (quiet or as_json), quiet=quiet))
     if as_json:
         print_json(episode.to_json())
         if episode.error and not quiet:  # the object has no room for it
@@ -106,16 +137,35 @@ async def _run(
 
     async with Runtime(**runtime_options(settings), on_notice=None if quiet else note) as runtime:
         try:
+            if task is not None and settings.router != "off":
+                return await _routed(runtime, settings, task, on_event, quiet=quiet)
             if task is not None:
                 return await runtime.run(task, on_event=on_event)
             return await runtime.resume(resume or "latest", in_flight=in_flight, on_event=on_event)
         except asyncio.CancelledError:
             if not begun:
                 raise KeyboardInterrupt from None
-            return runtime.store.get(begun[0]).as_episode()
+            return runtime.store.get(begun[-1]).as_episode()
         finally:
             if view:
                 view.close()
+
+
+async def _routed(
+    runtime: Runtime, settings: Settings, task: str, on_event: Callable[[Event], None], *, quiet: bool
+) -> Episode:
+    """Run a task with the model that the router chooses."""
+    from ..runtime.routing.chooser import Chooser
+    from ..runtime.routing.pool import Pool
+    from ..runtime.routing.team import Team
+
+    home = atlas_home() if settings.log else None
+    pool = settings.models if settings.models is not None else Pool()
+    chooser = Chooser(pool, runtime.store, home, encoder=settings.encoder, cost_weight=settings.cost_weight)
+    async with Team(
+        runtime, chooser, router=settings.router, spend_limit=settings.spend_limit, tell=None if quiet else note
+    ) as team:
+        return await team.run(task, on_event=on_event)
 
 
 def _view() -> TerminalView:
@@ -141,7 +191,8 @@ async def ask_fate(call: PendingCall) -> Fate:
 
 def runtime_options(settings: Settings) -> dict[str, Any]:
     """Settings as the arguments of `Runtime`."""
-    return asdict(settings) | {"mcp": list(settings.mcp), "workspace": settings.workspace}
+    given = {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in _OF_THE_POOL}
+    return given | {"mcp": list(settings.mcp)}
 
 
 def exit_code(episode: Episode) -> int:

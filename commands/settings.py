@@ -11,14 +11,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..runtime.errors import UsageError
-from .trusting import is_trusted
+from .trusting import is_trusted, was_trusted
+
+if TYPE_CHECKING:
+    from ..runtime.routing.pool import Pool
 
 Loading = Literal["search", "tools", "servers", "eager"]
 Acting = Literal["program", "json"]
 Approve = Literal["ask", "auto", "never"]
+Router = Literal["off", "cluster", "learned", "auto"]
 
 PACING = frozenset({"budget", "max_turns", "loading"})
 """What the file of an untrusted folder may set."""
@@ -37,12 +41,23 @@ class Settings:
     loading: Loading = "search"
     acting: Acting = "program"
     approve: Approve = "ask"
-    adapter: str = "none"
+    adapter: str = "auto"
+    """`auto`: the promoted adapter, where there is one for the model."""
     seed: int = 0
     temperature: float = 0.0
     check: str | None = None
     log: bool = True
+    overlap: bool = True
     unsafe_sandbox: bool = False
+    router: Router = "off"
+    cost_weight: float = 0.02
+    """The `a` of the router's utility: what the dearest model's cost weighs against accuracy, from 0 to 1."""
+    spend_limit: float | None = None
+    """USD that one command may cost."""
+    encoder: str = "words"
+    """What turns tasks into vectors for routing: words, a .gguf file, or http://host:port/v1#model."""
+    models: Pool | None = None
+    """The `[models.<name>]` tables; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,41 +82,51 @@ def resolve(home: Path, folder: Path, flags: Mapping[str, Any]) -> Resolved:
             held_back = sorted(set(found) - PACING)
             found = {name: value for name, value in found.items() if name in PACING}
             if held_back:
-                notices.append(_ignored(path, held_back))
+                notices.append(_ignored(home, path, held_back))
+        if "models" in found:
+            found["models"] = _joined(values.get("models"), found["models"])
         values.update(found)
         sources.append(path)
     values.update({name: value for name, value in flags.items() if value is not None})
-    if values.get("adapter") == "latest":
-        values["adapter"] = _latest_adapter(home)
     if not values.get("mcp"):
         values["mcp"], more = _server_files(home, folder)
         notices += more
     return Resolved(replace(Settings(), **values), tuple(notices), tuple(sources))
 
 
-def _latest_adapter(home: Path) -> str:
-    """The newest adapter in the state folder."""
-    adapters = sorted((home / "adapters").glob("**/*.gguf"), key=lambda path: path.stat().st_mtime)
-    if not adapters:
-        raise UsageError("there is no adapter yet", where=str(home / "adapters"), mend="name a file, or leave --adapter out")
-    return str(adapters[-1])
+def _joined(first: Pool | None, more: Pool) -> Pool:
+    """Both pools as one; of two models with one name the later counts."""
+    from ..runtime.routing.pool import Pool
+
+    return Pool({**(first or {}), **more})
 
 
-def _ignored(path: Path, names: list[str]) -> str:
-    return f"{path}: ignored {', '.join(names)}, because this folder is not trusted; `atlas trust` records that it is"
+def _ignored(home: Path, path: Path, names: list[str]) -> str:
+    return f"{path}: ignored {', '.join(names)}, because {_no_trust(home, path)}; `atlas trust` records that it is"
+
+
+def _no_trust(home: Path, path: Path) -> str:
+    """Why a file does not count."""
+    if was_trusted(home, path):
+        return "it was changed since it was trusted, so it is not trusted any more"
+    return "this folder is not trusted"
 
 
 def _server_files(home: Path, folder: Path) -> tuple[tuple[Path, ...], list[str]]:
     """The server files that count when none is named: the one in ATLAS_HOME and a trusted one in `folder`."""
-    files, notices = [], []
-    for path in [home / "mcp.json", *(folder / name for name in SERVER_FILES)]:
-        if not path.is_file() or path in files:
-            continue
-        if path.parent == home or is_trusted(home, path):
-            files.append(path)
-        else:
-            notices.append(f"{path}: not used, because this folder is not trusted; `atlas trust` it, or name it with --mcp")
-    return tuple(files), notices
+    found = server_files(home, folder)
+    notices = [
+        f"{path}: not used, because {_no_trust(home, path)}; `atlas trust` it, or name it with --mcp"
+        for path, used in found
+        if not used
+    ]
+    return tuple(path for path, used in found if used), notices
+
+
+def server_files(home: Path, folder: Path) -> list[tuple[Path, bool]]:
+    """The server files of ATLAS_HOME and of `folder` that are there, and whether each counts."""
+    places = dict.fromkeys([home / "mcp.json", *(folder / name for name in SERVER_FILES)])
+    return [(path, path.parent == home or is_trusted(home, path)) for path in places if path.is_file()]
 
 
 def read_options(path: Path) -> dict[str, Any]:
@@ -129,15 +154,23 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "loading": get_args(Loading),
     "acting": get_args(Acting),
     "approve": get_args(Approve),
+    "router": get_args(Router),
 }
 _KINDS: dict[str, type | tuple[type, ...]] = {
-    "budget": int, "max_turns": int, "seed": int, "temperature": (int, float), "log": bool, "unsafe_sandbox": bool,
+    "budget": int, "max_turns": int, "seed": int, "temperature": (int, float), "log": bool, "overlap": bool,
+    "unsafe_sandbox": bool, "cost_weight": (int, float), "spend_limit": (int, float),
 }  # fmt: skip
+
+_RANGES = {"cost_weight": (0.0, 1.0), "spend_limit": (0.0, 1e9)}
 
 
 def _checked(path: Path, name: str, value: Any) -> Any:
     """The value of an option in the type that `Settings` has for it; paths count from the file's own folder."""
     where = f"{path}: {name}"
+    if name == "models":
+        from ..runtime.routing.pool import read_pool
+
+        return read_pool(path, value)
     if name in _CHOICES and value not in _CHOICES[name]:
         raise UsageError(f"{value!r} is not one of {', '.join(_CHOICES[name])}", where=where, mend="take one of these")
     if name == "mcp":
@@ -146,6 +179,9 @@ def _checked(path: Path, name: str, value: Any) -> Any:
             raise UsageError("mcp takes a path or a list of paths", where=where, mend='write mcp = ["mcp.json"]')
         return tuple(path.parent / Path(one).expanduser() for one in listed)
     kind = _KINDS.get(name, str)
+    if name in _RANGES and isinstance(value, int | float) and not _RANGES[name][0] <= value <= _RANGES[name][1]:
+        low, high = _RANGES[name]
+        raise UsageError(f"{name} is {value!r}", where=where, mend=f"write a number from {low:g} to {high:g}")
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         wanted = kind.__name__ if isinstance(kind, type) else "number"
         raise UsageError(f"{name} takes a {wanted}, not {value!r}", where=where, mend=f"write a {wanted}")

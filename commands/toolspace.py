@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,8 @@ from .settings import Settings, resolve
 
 if TYPE_CHECKING:
     from ..tools_registry.registry import Registry
-    from ..tools_registry.search import ToolIndex
+    from ..tools_registry.search import Search
+    from ..tools_registry.stored import ReadPart, StoredSpace
     from ..tools_registry.tool import Tool
 
 McpFiles = Annotated[
@@ -48,7 +50,7 @@ class View:
     """An open toolspace."""
 
     tools: Mapping[str, Tool]
-    index: ToolIndex
+    index: Search | Registry
     servers: Sequence[Any] = ()
     problems: list[str] = field(default_factory=list)
 
@@ -58,9 +60,10 @@ class View:
 
     def first_view(self, task: str, k: int) -> list[tuple[Tool, float]]:
         """What a run would show before its first turn, with scores (0 for a tool that only fills up)."""
-        shown = self.index.first_view(task, limit=max(k, 1))
-        scores = {hit.tool.full_name: hit.score for hit in self.index.search(task, len(self.tools))}
-        return [(tool, round(scores.get(tool.full_name, 0.0), 4)) for tool in shown]
+        from ..runtime.view import LIMIT, MINIMUM
+
+        shown = self.index.view(task, minimum=MINIMUM, limit=max(k, LIMIT))
+        return [(hit.tool, round(hit.score, 4)) for hit in shown[:k]]
 
     def nearest(self, name: str) -> list[str]:
         """Names that the user may have meant."""
@@ -72,18 +75,16 @@ class View:
 @asynccontextmanager
 async def open_toolspace(space: Toolspace, *, refresh: bool = False) -> AsyncIterator[View]:
     """Open what `space` names; every tool list is known inside the block."""
-    from ..tools_registry.search import ToolIndex
-
     if space.listings is not None:
-        tools = {tool.full_name: tool for tool in read_listings(space.listings)}
-        yield View(tools, ToolIndex(tools.values()))
+        with _listed(space.listings) as view:
+            yield view
         return
     home = atlas_home()
     found = resolve(home, Path.cwd(), {"mcp": tuple(space.mcp or ()) or None, "workspace": space.workspace})
     for notice in found.notices:
         note(safe(notice))
     async with open_servers(home, found.settings, refresh=refresh) as registry:
-        yield View(registry.tools, ToolIndex(registry.tools.values()), registry.servers, list(registry.warnings))
+        yield View(registry.tools, registry, registry.servers, list(registry.warnings))
 
 
 def open_servers(home: Path, settings: Settings, *, refresh: bool = False) -> AbstractAsyncContextManager[Registry]:
@@ -93,17 +94,65 @@ def open_servers(home: Path, settings: Settings, *, refresh: bool = False) -> Ab
     return open_registry(home, settings.mcp, settings.workspace, refresh=refresh, on_progress=note)
 
 
+@contextmanager
+def _listed(path: Path) -> Iterator[View]:
+    """A listings file; what was read of it is kept in the catalogue, and the next look reads only what it needs."""
+    from ..tools_registry.search import StoredIndex, ToolIndex
+
+    raw = _bytes(path)
+    stored = _stored(raw, path)
+    if stored is None:  # the catalogue cannot be written
+        parts = list(_parts(raw, path))
+        tools = {tool.full_name: tool for part in parts for tool in part.tools}
+        said = {part.tools[0].server: part.instructions for part in parts if part.tools}
+        yield View(tools, ToolIndex(tools.values(), said))
+        return
+    try:
+        yield View(stored, StoredIndex(stored))
+    finally:
+        stored.close()
+
+
+def _stored(raw: bytes, path: Path) -> StoredSpace | None:
+    import sqlite3
+
+    from ..runtime.toolspace import CATALOGUE_FILE
+    from ..tools_registry.stored import open_space, store_space
+
+    file, key = atlas_home() / CATALOGUE_FILE, f"file:{hashlib.sha256(raw).hexdigest()}"
+    try:
+        found = open_space(file, key)
+        if found is None:
+            store_space(file, key, list(_parts(raw, path)))
+            found = open_space(file, key)
+    except (OSError, sqlite3.Error) as problem:
+        note(f"what is in {safe(str(path))} was not kept: {safe(str(problem))}")
+        return None
+    return found
+
+
+def read_parts(path: Path) -> Iterator[ReadPart]:
+    """The servers of a listings file, each with its tools and what it says about itself."""
+    return _parts(_bytes(path), path)
+
+
 def read_listings(path: Path) -> Iterator[Tool]:
     """The tools of a listings file: lines of `{"server","tools":[{"name","description","inputSchema",...}]}`."""
+    return (tool for part in _parts(_bytes(path), path) for tool in part.tools)
+
+
+def _parts(raw: bytes, path: Path) -> Iterator[ReadPart]:
+    """The servers of a listings file; a line may also hold the server's `instructions`."""
     from ..tools_registry.identifiers import server_identifiers, tool_identifiers
     from ..tools_registry.listing import read_tools
+    from ..tools_registry.stored import ReadPart
     from ..tools_registry.tool import Tool
 
-    rows = list(_rows(path))
-    for server, row in zip(server_identifiers([row["server"] for row in rows]), rows, strict=True):
+    rows = list(_rows(raw, path))
+    for server, (line, row) in zip(server_identifiers([row["server"] for _, row in rows]), rows, strict=True):
         listed, _ = read_tools(row["tools"])
-        for name, one in zip(tool_identifiers([one.name for one in listed]), listed, strict=True):
-            yield Tool(
+        tools = [
+            Tool(
                 server=server,
                 name=name,
                 description=one.description,
@@ -112,10 +161,15 @@ def read_listings(path: Path) -> Iterator[Tool]:
                 server_name=row["server"],
                 tool_name=one.name,
             )
+            for name, one in zip(tool_identifiers([one.name for one in listed]), listed, strict=True)
+        ]
+        said = row.get("instructions")
+        digest = hashlib.sha256(f"{server}\n{line}".encode()).hexdigest()
+        yield ReadPart(digest, tools, said if isinstance(said, str) else "")
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(_text(path).splitlines(), 1):
+def _rows(raw: bytes, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(_text(raw, path).splitlines(), 1):
         if not line.strip():
             continue
         try:
@@ -125,11 +179,17 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict) or not isinstance(row.get("server"), str) or not isinstance(row.get("tools"), list):
             place = f"{path}, line {number}"
             raise UsageError('not a line of {"server","tools":[...]}', where=place, mend="write one server on each line")
-        yield row
+        yield line, row
 
 
-def _text(path: Path) -> str:
-    raw = path.read_bytes()
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"cannot be read: {problem}", where=str(path), mend="give a JSONL file, plain or gzip") from None
+
+
+def _text(raw: bytes, path: Path) -> str:
     try:
         return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
     except (UnicodeDecodeError, EOFError, OSError) as problem:

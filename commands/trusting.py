@@ -22,6 +22,11 @@ def is_trusted(home: Path, path: Path) -> bool:
     return _recorded(home).get(str(path.resolve())) == fingerprint(path)
 
 
+def was_trusted(home: Path, path: Path) -> bool:
+    """True when the file was trusted at this place once, whatever is in it now."""
+    return str(path.resolve()) in _recorded(home)
+
+
 def record(home: Path, paths: list[Path]) -> dict[str, str]:
     """Trust the files as they are now; returns path and hash of each."""
     added = {str(path.resolve()): fingerprint(path) for path in paths}

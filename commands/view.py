@@ -17,6 +17,7 @@ from ..runtime.events import (
     ApprovalAsked,
     ApprovalGiven,
     CallFinished,
+    CallProgress,
     CallStarted,
     EpisodeFinished,
     EpisodeStarted,
@@ -66,6 +67,8 @@ class TerminalView:
             case CallStarted():
                 self._arguments[event.call] = event.arguments
                 self._move(f"{event.tool} ...")
+            case CallProgress():
+                self._move(f"{event.tool} {_progress(event)}")
             case CallFinished():
                 self._call(event)
             case ApprovalAsked():
@@ -174,6 +177,11 @@ class TerminalView:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= ARGUMENT_CHARS else text[: ARGUMENT_CHARS - 3] + "..."
+
+
+def _progress(event: CallProgress) -> str:
+    share = f"{event.progress:g} of {event.total:g}" if event.total else f"{event.progress:g}"
+    return f"{share} {(event.message or '')[:ARGUMENT_CHARS]}".rstrip()
 
 
 def _duration(seconds: float) -> str:

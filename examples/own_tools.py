@@ -25,6 +25,8 @@ async def main() -> None:
     async with Runtime(model=model, tools=[get_stock, list_products], approve="auto") as runtime:
         episode = await runtime.run("List the names of all products.")
     print(episode.status, episode.answer)
+    if episode.status != "answered":
+        sys.exit("the model did not manage it; give a stronger one: python examples/own_tools.py MODEL")
 
 
 asyncio.run(main())

@@ -1,7 +1,7 @@
 """Who decides whether a tool that may change something is called: a rule, the person at the terminal, or a function.
 
-Decided in the host before a call is sent. A decision is bound to the tool, its exact arguments and its schema; "always"
-holds for one tool with one schema until the run ends.
+Decided in the host before a call is sent. A decision is bound to the tool, its exact arguments, its schema and description;
+"always" holds for one tool with one schema and description until the run ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .episodes.journal import schema_hash
+from .episodes.journal import offer_hash
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Decision:
 
 
 Answer = bool | Literal["always"]
-Decider = Callable[[ApprovalRequest], Answer | Awaitable[Answer]]
+Decider = Callable[[ApprovalRequest], "Answer | Decision | Awaitable[Answer | Decision]"]
 Approve = Mode | Decider
 
 
@@ -72,29 +72,34 @@ class Approval:
             return Decision(True, "auto")
         if self.approve == "never":
             return Decision(False, "never", f"{tool.full_name} may change something, and this run does not allow that")
-        if (tool.full_name, schema_hash(tool.input_schema)) in self._always:
+        if (tool.full_name, offer_hash(tool)) in self._always:
             return Decision(True, "terminal" if self.approve == "ask" else "function", "allowed until the run ends")
         return None
 
     async def ask(self, tool: Tool, arguments: dict[str, Any]) -> Decision:
         """Ask whoever decides; one question at a time."""
         request = ApprovalRequest(
-            tool.full_name, tool.server_name or tool.server, arguments, schema_hash(tool.input_schema), tool.description
+            tool.full_name, tool.server_name or tool.server, arguments, offer_hash(tool), tool.description
         )
         async with self._lock:
             known = self.rule(tool)
             if known is not None:
                 return known
             answer, by = await self._answer(request)
+        if isinstance(answer, Decision):
+            return answer
         if answer == "always":
             self._always.add((request.tool, request.schema_hash))
         if answer is True or answer == "always":
             return Decision(True, by)
         if by == "no_terminal":
-            return Decision(False, by, f"{request.tool} needs approval, and there is no terminal to ask at")
+            reason = "needs approval, and there is no terminal to ask at: `--approve auto` would allow it"
+            return Decision(False, by, f"{request.tool} {reason}")
         return Decision(False, by, f"{request.tool} was not approved")
 
-    async def _answer(self, request: ApprovalRequest) -> tuple[Answer, Literal["terminal", "function", "no_terminal"]]:
+    async def _answer(
+        self, request: ApprovalRequest
+    ) -> tuple[Answer | Decision, Literal["terminal", "function", "no_terminal"]]:
         if callable(self.approve):
             answer = self.approve(request)
             return (await answer if inspect.isawaitable(answer) else answer), "function"

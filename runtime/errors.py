@@ -24,6 +24,8 @@ class AtlasRuntimeError(Exception):
         self.message = message
         self.where = where
         self.mend = mend
+        if where or mend:
+            self.add_note(" - ".join(filter(None, (where, mend))))  # for who reads a traceback
 
 
 class UsageError(AtlasRuntimeError):

@@ -80,6 +80,18 @@ class CallStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallProgress(Event):
+    """How far a call is, in its server's own words."""
+
+    turn: int
+    call: int
+    tool: str
+    progress: float
+    total: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallFinished(Event):
     """A tool call came back, failed, or was refused before it was sent."""
 

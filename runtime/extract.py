@@ -248,7 +248,7 @@ def _parsed(text: str) -> ast.Module | None:
 
 _PROGRAM_LINE = re.compile(
     r"^\s*(?:[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?\s*[-+*/]?=(?!=)|[A-Za-z_][\w.]*\(|(?:for|while|if|elif|with|def|class|try|except|else|finally)\b.*:"
-    r"\s*(?:#.*)?$|(?:import|from|return|raise|del|assert)\s+\w|#|@\w)",
+    r"\s*(?:#.*)?$|(?:import|from|return|raise|del|assert)\s+\w|def\s*\w*\s*\(|class\s+\w+\s*\(|#|@\w)",
 )
 
 

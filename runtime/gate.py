@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from ..sandbox.errors import ToolError
 from ..tools_registry.errors import RegistryError, ServerError, UnknownTool
 from .approval import Approval, Decision, has_terminal, read_line, show_text, visible
-from .episodes.journal import Journal, Place, schema_hash
+from .episodes.journal import Journal, Place, offer_hash
 from .episodes.replay import Replay
 from .errors import ReplayMismatch, UnknownFate
-from .events import ApprovalAsked, ApprovalGiven, CallFinished, CallStarted, Event
+from .events import ApprovalAsked, ApprovalGiven, CallFinished, CallProgress, CallStarted, Event
+from .kept import READ_CHARS, Kept, NotKept
+from .lanes import Lanes
 from .prompt import call_text
-from .view import MetaToolError, View
+from .view import READ_RESULT, MetaToolError, View
 
 if TYPE_CHECKING:
     from ..tools_registry.tool import Tool
     from .episodes.rows import CallRow
 
+_BY_SOMEONE = ("terminal", "function", "journal")
+"""Who has looked at a tool before it was called."""
 Fate = Literal["repeat", "report", "stop"]
 """Send it again, raise `ToolError` of kind `unknown_fate` in the program, or stop with `UnknownFate`."""
 
@@ -61,17 +65,21 @@ class Gate:
 
     def __init__(
         self, view: View, approval: Approval, journal: Journal, emit: Callable[[Event], None], *,
-        replay: Replay | None = None, in_flight: InFlight = "ask", resend: bool = False,
+        replay: Replay | None = None, in_flight: InFlight = "ask", resend: bool = False, lanes: Lanes | None = None,
+        kept: Kept | None = None,
     ) -> None:  # fmt: skip
-        """`resend`: a fork over a fresh copy of the world; recorded calls that change something are made again there."""
+        """`resend`: a fork over a fresh copy of the world; recorded calls that change something are made again there.
+        `kept` takes results that are too large for a program; without it they are errors."""
         self.view = view
         self.registry = view.registry
         self.approval = approval
         self.journal = journal
         self.replay = replay or Replay()
         self.emit = emit
+        self.lanes = lanes or Lanes(100, 50)
         self.in_flight = in_flight
         self.resend = resend
+        self.kept = kept
         self.turn = 0
         self.made = 0
         self.effects: list[str] = []
@@ -87,6 +95,7 @@ class Gate:
     def start_turn(self, turn: int) -> None:
         """A new program begins."""
         self.turn, self.made, self._times, self.effects = turn, 0, 0, []
+        self._open.clear()
 
     def end_turn(self) -> None:
         """A program that was ended by a limit has left calls behind: nobody will hear what they return."""
@@ -108,6 +117,8 @@ class Gate:
         """Answer one call. The order of calls is taken here, before anything is awaited."""
         if tool == "load_tools":
             return self._load(arguments)
+        if tool == READ_RESULT:
+            return self._read_kept(arguments)
         position, self.made = self.made, self.made + 1
         recorded = self.replay.take(self.turn, position, tool, arguments)
         if recorded is not None and recorded.finished:
@@ -121,6 +132,14 @@ class Gate:
         try:
             self.view.load(arguments)
         except MetaToolError as problem:
+            raise ToolError(str(problem), kind="not_found") from None
+
+    async def _read_kept(self, arguments: dict[str, Any]) -> str:
+        if self.kept is None:
+            raise ToolError("nothing is kept here", kind="not_found")
+        try:
+            return self.kept.read(arguments.get("path"), arguments.get("start", 0), arguments.get("length", READ_CHARS))
+        except NotKept as problem:
             raise ToolError(str(problem), kind="not_found") from None
 
     async def _search(self, place: Place, arguments: dict[str, Any]) -> list[str]:
@@ -167,7 +186,7 @@ class Gate:
     async def _live(self, place: Place, name: str, arguments: dict[str, Any], recorded: CallRow | None) -> Any:
         try:
             tool = self._known(name)
-            self.registry.validate(tool, arguments)
+            sent = self.registry.validate(tool, arguments)
         except RegistryError as problem:
             self._refuse(place, name, arguments, problem.kind, problem.message)
             raise ToolError(problem.message, kind=problem.kind) from None
@@ -177,7 +196,8 @@ class Gate:
         if not decision.allowed:
             self._refuse(place, name, arguments, "denied", decision.reason, decision)
             raise ToolError(decision.reason, kind="denied")
-        return await self._send(place, tool, arguments, decision)
+        async with self.lanes.lane(tool.server):
+            return await self._send(place, tool, arguments, decision, sent)
 
     def _known(self, name: str) -> Tool:
         tool = self.registry.tools.get(name)
@@ -187,7 +207,7 @@ class Gate:
         return tool
 
     async def _approved(self, tool: Tool, arguments: dict[str, Any], recorded: CallRow | None) -> Decision:
-        if recorded is not None and (recorded.decision, recorded.schema_hash) == ("allowed", schema_hash(tool.input_schema)):
+        if recorded is not None and (recorded.decision, recorded.schema_hash) == ("allowed", offer_hash(tool)):
             return Decision(True, "journal")
         decision = self.approval.rule(tool)
         if decision is None:
@@ -201,9 +221,11 @@ class Gate:
             self.emit(ApprovalGiven(self.journal.episode, self.turn, tool.full_name, decision.allowed, decision.by))
         return decision
 
-    async def _send(self, place: Place, tool: Tool, arguments: dict[str, Any], decision: Decision) -> Any:
+    async def _send(
+        self, place: Place, tool: Tool, arguments: dict[str, Any], decision: Decision, sent: dict[str, object]
+    ) -> Any:
         self.journal.call_sent(
-            place, tool.full_name, arguments, schema=schema_hash(tool.input_schema),
+            place, tool.full_name, arguments, schema=offer_hash(tool),
             repeatable=tool.read_only or tool.idempotent, decision="allowed", decided_by=decision.by,
         )  # fmt: skip
         self._open.add(place.number)
@@ -211,7 +233,10 @@ class Gate:
         self.emit(CallStarted(self.journal.episode, self.turn, place.number, tool.full_name, arguments))
         started = time.perf_counter()
         try:
-            value = await self.registry.call(tool, arguments)
+            value = await self.registry.call(
+                tool, arguments, sent=sent, as_approved=decision.by in _BY_SOMEONE, on_progress=self._reporter(place, tool),
+                keep=self.kept.keep if self.kept else None,
+            )  # fmt: skip
         except RegistryError as problem:
             if isinstance(problem, ServerError):
                 self.unreachable[problem.server] = problem.message
@@ -225,6 +250,13 @@ class Gate:
             self.effects.append(call_text(tool.full_name, arguments))
         self._finished(place, tool.full_name, started, value=value)
         return value
+
+    def _reporter(self, place: Place, tool: Tool) -> Callable[[float, float | None, str | None], None]:
+        def report(progress: float, total: float | None, message: str | None) -> None:
+            episode = self.journal.episode
+            self.emit(CallProgress(episode, self.turn, place.number, tool.full_name, progress, total, message))
+
+        return report
 
     def _note_server(self, tool: Tool) -> None:
         name = tool.server_name or tool.server

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from .errors import UsageError
 
+RESULTS_FOLDER = "results"
+"""Beside the log: a folder for each episode that kept results in files."""
+
 
 def atlas_home() -> Path:
     """The folder of all state, made (readable by its owner only) when it is missing."""

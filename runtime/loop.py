@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..tools_registry.stubs import stub
 from .episodes.episode import ContextUse, Episode, Status
 from .episodes.journal import Journal
 from .episodes.replay import Replay
@@ -38,7 +37,7 @@ from .json_acting import NO_CALL, extract_call
 from .messages import NO_PROGRAM, Step, after_program, error_text
 from .options import RunOptions, reply_tokens
 from .policies.base import Sampling
-from .policies.names import Names
+from .policies.name_state import Names
 from .prompting import Prompting
 
 if TYPE_CHECKING:
@@ -49,9 +48,12 @@ if TYPE_CHECKING:
 
 GAVE_UP = "Cannot"
 """An answer that begins with this word says that the task cannot be done."""
+SOFT_BUDGETS = frozenset({"max_calls", "max_output_bytes", "max_result_bytes"})
+"""Budgets that the worker keeps by itself, and that a replay uses up at the same place."""
+WORKER_DIED = "WorkerDied"
 SAME_FAILURES = 3
 """The same program failing in the same way this often ends the run."""
-_META = ("search_tools", "load_tools", "answer", "ToolError", "asyncio")
+_META = ("search_tools", "load_tools", "read_result", "answer", "ToolError", "asyncio")
 
 
 @dataclass(slots=True)
@@ -168,7 +170,7 @@ class Run:
         if not self.options.constrain_names or self.options.acting == "json":
             return None
         known = self.view.parameters().items()
-        tools = {name: parameters for name, (tool, parameters) in known if tool.server not in self.variables}
+        tools = {name: parameters for name, parameters in known if name.partition(".")[0] not in self.variables}
         return Names(tools, (*self.variables, *_META))
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
@@ -196,14 +198,31 @@ class Run:
     async def _execute(self, turn: int, program: str) -> Outcome:
         self.emit(ProgramStarted(self.journal.episode, turn, program))
         self.tally.programs += 1
+        if await self.sandbox.renewed():
+            await self._recover(turn)
         outcome = await self._run_program(program)
+        if outcome.status == "killed" and outcome.error is not None and outcome.error.type == WORKER_DIED:
+            await self._recover(turn)  # nothing that the program did: what it has got already, it gets again
+            outcome = await self._run_program(program)
         self.gate.end_turn()
         self.variables = outcome.variables
         return outcome
 
+    async def _recover(self, turn: int) -> None:
+        """A worker died that nobody had ended: bring the next one to the beginning of this turn, over the journal."""
+        pending = self.view.take_pending()
+        record = self.journal.store.get(self.journal.episode)
+        self.gate.replay = Replay(record)
+        await self._replay_programs([row for row in record.turns if row.turn < turn])
+        self.view.pending = pending
+        self.gate.start_turn(turn)
+        self.emit(Notice(self.journal.episode, f"the worker died in turn {turn}; the turn is run again over its journal"))
+
     async def _run_program(self, program: str) -> Outcome:
         tools = self.view.schemas()
-        return await self.sandbox.arun(program, tools=tools, call=self.gate, now=lambda: self.gate.clock(self.now))
+        return await self.sandbox.arun(
+            program, tools=tools, call=self.gate, now=lambda: self.gate.clock(self.now), read_only=self.view.read_only()
+        )
 
     def _read_back(
         self, turn: int, program: str | None, outcome: Outcome | None, loaded: list[str], lost: Sequence[str], *, cut: bool
@@ -258,7 +277,7 @@ class Run:
         tools = self.view.registry.tools
         used = [name for name in self.view.shown if any(f"{name}(" in (step.program or "") for step in self.steps)]
         recent = [name for name in self.view.shown if name not in used][-8:]
-        stubs = [stub(tools[name]) for name in [*recent, *used] if name in tools]
+        stubs = [self.view.stub(tools[name]) for name in [*recent, *used] if name in tools]
         return self.prompting.rebase(turn, stubs, self.steps, list(self.variables.items()), message)
 
     async def _rebuild(self, outcome: Outcome) -> tuple[str, ...]:
@@ -280,7 +299,7 @@ class Run:
     async def _replay_programs(self, turns: Sequence[TurnRow]) -> None:
         """Run finished programs again over their recorded returns. Raises `ReplayMismatch`."""
         for row in turns:
-            if row.program is None or row.status not in ("ok", "error"):
+            if row.program is None or not _leaves_variables(row):
                 continue
             self.gate.start_turn(row.turn)
             outcome = await self._run_program(row.program)
@@ -372,6 +391,11 @@ class Run:
             notes=tuple(self.notes), unreachable=tuple(self.gate.unreachable),
         )  # fmt: skip
         return episode
+
+
+def _leaves_variables(row: TurnRow) -> bool:
+    """Whether the worker lived on after the program of a turn, so that the next turns may use what it made."""
+    return row.status in ("ok", "error") or (row.status == "limit" and (row.error or {}).get("type") in SOFT_BUDGETS)
 
 
 def finished(episode: Episode) -> EpisodeFinished:

@@ -31,6 +31,10 @@ class RunOptions:
     seed: int = 0
     temperature: float = 0.0
     constrain_names: bool = True
+    overlap: bool = True
+    """Calls of read-only tools that do not depend on each other are under way at once."""
+    precheck: bool = True
+    """A program that is certain to fail is refused before it does anything."""
     output_tokens: int = 300
     """What the output of one program may take in the prompt; the rest stays in the program's variables."""
 

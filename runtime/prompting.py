@@ -11,6 +11,7 @@ from .errors import BudgetError
 from .messages import Step, rebased_message
 from .policies.base import Proposal
 from .prompt import first_message
+from .view import FULL_STUB_CHARS
 
 if TYPE_CHECKING:
     from .episodes.rows import TurnRow
@@ -61,7 +62,7 @@ class Prompting:
                 f"the task needs {self.budget - room} tokens, and the budget is {self.budget}",
                 where="--budget", mend="raise --budget, or put the text into a file and name it in the task",
             )  # fmt: skip
-        stubs = self.view.first(self.task, self.count, room)
+        stubs = self.view.first(self.task, self.count, room, FULL_STUB_CHARS if self.policy.profile == "full" else None)
         while stubs and self.conversation.size_with("user", first_message(index, stubs, self.task)) > self.budget:
             stubs = stubs[:-1]
             self.view.shown = self.view.shown[: len(stubs)]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .adapters import AUTO, chosen_adapter
 from .episodes.rows import Record
 from .episodes.store import EpisodeStore
 from .errors import EpisodeError
+from .home import atlas_home
 from .options import RunOptions
+from .policies.errors import ModelError
+from .policies.pinning import pinned
 
 if TYPE_CHECKING:
     from .policies.base import Policy
@@ -40,7 +45,28 @@ def check_identity(record: Record, policy: Policy) -> None:
     )  # fmt: skip
 
 
+def as_it_was(record: Record, policy: Policy, adapter: str | Path | None, home: Path | None) -> Policy:
+    """The policy with the adapter that the episode began with, unless the user asks for a certain one.
+
+    Where that adapter is gone or has changed, the policy as it is: `check_identity` then tells.
+    """
+    row = record.episode
+    if adapter != AUTO or row.adapter_hash == policy.identity.adapter_hash:
+        return pinned(policy)
+    try:
+        if row.adapter is None:
+            return pinned(policy, None)
+        path, _ = chosen_adapter(row.adapter, lambda: home or atlas_home(), lambda: row.base_hash, row.model)
+        return pinned(policy, path, name=row.adapter)
+    except ModelError:
+        return pinned(policy)
+
+
 def options_of(record: Record, now: RunOptions) -> RunOptions:
-    """The options that the episode ran under; what an older log does not say is as now."""
+    """The options that the episode ran under; what an older log does not say is as now.
+
+    Logs that do not say whether calls overlapped, and whether programs were checked, are from when neither was done.
+    """
     known = {one.name for one in fields(RunOptions)}
-    return replace(now, **{name: value for name, value in record.episode.settings.items() if name in known})
+    settings = {"overlap": False, "precheck": False} | record.episode.settings
+    return replace(now, **{name: value for name, value in settings.items() if name in known})

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .approval import Approval, Approve
+from .asking import Asking
 from .check import run_check
 from .episodes.codec import clean
 from .episodes.episode import Episode
@@ -23,19 +25,27 @@ from .episodes.store import EpisodeStore, open_store
 from .errors import UsageError
 from .events import EpisodeFinished, Event, Notice
 from .gate import Gate, InFlight
-from .home import atlas_home
+from .home import RESULTS_FOLDER, atlas_home
+from .hosting import callbacks_for
 from .json_acting import SYSTEM as JSON_SYSTEM
+from .kept import Kept
+from .lanes import Lanes
+from .lending import Lending
 from .loop import Run
+from .observed import Observed
 from .options import MAX_TURNS, Acting, RunOptions
+from .policies.pinning import pinned
 from .prompt import system_text
 from .prompting import Prompting
-from .resuming import check_identity, check_resumable, options_of
+from .resuming import as_it_was, check_identity, check_resumable, options_of
 from .toolspace import Tools, checked_workspace, open_registry
 from .view import LOADING_TEXTS, Loading, View
+from .worked import Worked
 
 if TYPE_CHECKING:
-    from ..sandbox import Limits, Outcome
+    from ..sandbox import Limits, Outcome, Sandbox
     from ..tools_registry.registry import Registry
+    from ..tools_registry.server import Callbacks
     from .episodes.rows import Record
     from .policies.base import Policy
 
@@ -66,27 +76,34 @@ class Runtime:
         max_turns: int = MAX_TURNS,
         loading: Loading = "search",
         acting: Acting = "program",
-        adapter: str | Path | None = None,
+        adapter: str | Path | None = "auto",
         seed: int = 0,
         temperature: float = 0.0,
         constrain_names: bool = True,
         check: str | None = None,
         log: bool = True,
         limits: Limits | None = None,
+        overlap: bool = True,
         toolbox: bool = True,
         unsafe_sandbox: bool = False,
         home: str | Path | None = None,
+        store: EpisodeStore | None = None,
+        remember: bool = True,
         now: Callable[[], datetime] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
         """`tools` are Python functions (server `app`) and MCP servers of this process, or servers by name.
 
-        `now` replaces the clock of the toolbox and of programs; `home` replaces `ATLAS_HOME`; `log` False keeps the
-        episodes in memory; `on_notice` gets lines about what takes long.
+        `adapter` is a LoRA file, `latest`, `none`, or `auto`: the adapter that training promoted for this model, if any.
+        `overlap` lets calls of read-only tools that do not depend on each other be under way at once (`limits` says how
+        many). `now` replaces the clock of the toolbox and of programs; `home` replaces `ATLAS_HOME`; `log` False keeps the
+        episodes in memory, and a `store` of the caller's takes them instead of the log; `remember` False makes nothing of
+        earlier episodes; `on_notice` gets lines about
+        what takes long.
         """
         self.options = RunOptions(
             budget=budget, max_turns=max_turns, loading=loading, acting=acting, seed=seed, temperature=temperature,
-            constrain_names=constrain_names,
+            constrain_names=constrain_names, overlap=overlap,
         )  # fmt: skip
         Approval(approve)  # a wrong value is told now
         self._model = model
@@ -99,25 +116,26 @@ class Runtime:
         self._home = Path(home) if home is not None else None
         self._stack = AsyncExitStack()
         self._registry: Registry | None = None
-        self._store: EpisodeStore | None = None
+        self._store = store
         self._policy: Policy | None = None
         self._loading_policy = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
+        self._sandboxes: set[Sandbox] = set()
+        self._results = Path()
+        self._remembers = log and store is None and remember
 
     # -- the block
 
     async def __aenter__(self) -> Self:
         home = self._home or (atlas_home() if self._log or self._mcp else None)
         try:
-            if self._store is not None:  # of the runtime that this one was made from
-                pass
-            elif self._log and home is not None:
-                self._store = self._stack.enter_context(open_store(home))
-            else:
-                self._store = self._stack.enter_context(EpisodeStore(None))
+            if self._store is None:
+                own = open_store(home) if self._log and home is not None else EpisodeStore(None)
+                self._store = self._stack.enter_context(own)
+            self._results = self._results_folder(home)
             self._registry = await self._stack.enter_async_context(open_registry(
                 home if self._mcp else None, self._mcp, self.workspace, toolbox=self._toolbox, tools=self._tools,
-                now=self._now, on_progress=self._on_notice,
+                now=self._now, on_progress=self._on_notice, callbacks=self._callbacks(), may_sign_in=True,
             ))  # fmt: skip
         except BaseException:
             await self._stack.aclose()
@@ -149,43 +167,57 @@ class Runtime:
                 if isinstance(self._model, str):
                     from .policies.spec import load_policy
 
-                    self._policy = await asyncio.to_thread(load_policy, self._model, adapter=self._adapter_path())
+                    self._policy = await asyncio.to_thread(
+                        load_policy, self._model, adapter=self._adapter, home=self._home
+                    )
+                    self._tell_adapter(self._policy)
                     self._stack.push_async_callback(self._policy.aclose)
                 else:
                     self._policy = self._model
             return self._policy
 
-    def _adapter_path(self) -> str | Path | None:
-        if self._adapter != "latest":
-            return self._adapter
-        latest = (self._home or atlas_home()) / "adapters" / "latest.gguf"
-        if not latest.exists():
-            raise UsageError(
-                "there is no adapter yet", where=str(latest), mend="train one with `atlas train`, or use --adapter none"
-            )
-        return latest
+    async def use_adapter(self, adapter: str | Path | None) -> None:
+        """Swap the adapter of the live model: a file, `latest`, the name of a stored adapter, or None for the base alone.
+
+        Runs in progress go on with the one they began with; the next ones take this. Raises `AdapterError` for an adapter
+        that does not fit, and `UsageError` for a model that takes none.
+        """
+        from .policies.spec import swap_adapter
+
+        await asyncio.to_thread(swap_adapter, await self.policy(), adapter, self._home)
+
+    def _tell_adapter(self, policy: Policy) -> None:
+        if self._adapter == "auto" and policy.identity.adapter and self._on_notice is not None:
+            self._on_notice(f"using the adapter {policy.identity.adapter} (--adapter none runs without it)")
 
     # -- what it does
 
     async def run(
-        self, task: str, *, on_event: Emit | None = None, split: str | None = None, hidden: Collection[str] = ()
-    ) -> Episode:
+        self, task: str, *, on_event: Emit | None = None, split: str | None = None, hidden: Collection[str] = (),
+        origin: str | None = None, policy: Policy | None = None, route: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None,
+    ) -> Episode:  # fmt: skip
         """Run a task to its end.
 
         `split` marks the episode (`heldout` ones are never used for training); `hidden` tools are kept out of the first
-        view, so that the policy has to search for them.
+        view, so that the policy has to search for them; `origin` is the name of a generated task, by which training can
+        make its world again. `policy` does the task instead of the runtime's model, as a router chose it: `route` says why,
+        and `spec` by which `model_spec` and `adapter_spec` it can be loaded again; both are logged.
         """
         if not task.strip():
             raise UsageError("the task is empty", where="task", mend="say what is to be done")
         task = clean(task)
-        policy = await self.policy()
+        policy = pinned(policy if policy is not None else await self.policy())
+        settings = self._settings(policy) | ({"origin": origin} if origin else {}) | dict(spec or {})
+        settings |= {"route": dict(route)} if route else {}
         journal = Journal.begin(
-            self.store, task, policy.identity, self._settings(policy), counting=policy.counting, atlas=_version(),
+            self.store, task, policy.identity, settings, counting=policy.counting, atlas=_version(),
             split=split,
         )  # fmt: skip
         return await self._watched(
-            self._episode(task, policy, self.options, journal, on_event or _ignore, hidden=frozenset(hidden))
-        )
+            self._episode(task, policy, self.options, journal, on_event or _ignore, hidden=frozenset(hidden),
+                          preferred=(route or {}).get("tool"))
+        )  # fmt: skip
 
     async def stream(
         self, task: str | None = None, *, resume: str | None = None, in_flight: InFlight = "ask", split: str | None = None
@@ -214,10 +246,14 @@ class Runtime:
 
         with EpisodeStore(None) as store:
             journal = Journal.begin(store, "", _no_policy(), {}, counting="exact", atlas=_version())
-            gate = Gate(View(self.registry, "search"), Approval(self._approve), journal, _ignore)
-            with Sandbox(self._limits, unsafe=self._unsafe) as sandbox:
+            view = View(self.registry, "search")
+            kept = Kept(self._results, journal.episode)
+            gate = Gate(view, Approval(self._approve), journal, _ignore, lanes=self._lanes(), kept=kept)
+            with Sandbox(self._limits, unsafe=self._unsafe, overlap=self.options.overlap) as sandbox, self._pausing(sandbox):
                 gate.paused = sandbox.paused
-                return await sandbox.arun(program, tools=gate.view.schemas(), call=gate, now=lambda: gate.clock(self._time))
+                return await sandbox.arun(
+                    program, tools=view.schemas(), call=gate, now=lambda: gate.clock(self._time), read_only=view.read_only()
+                )
 
     async def resume(
         self, episode: str = "latest", *, in_flight: InFlight = "ask", on_event: Emit | None = None
@@ -230,56 +266,60 @@ class Runtime:
         """
         record = self.store.get(episode)
         check_resumable(self.store, record)
-        policy = await self.policy()
+        policy = as_it_was(record, await self.policy(), self._adapter, self._home)
         check_identity(record, policy)
         journal = Journal.go_on(self.store, record.episode.id)
         return await self._go_on(record, policy, journal, on_event, in_flight=in_flight)
 
     async def fork(
-        self, episode: str, at: int, *, workspace: str | Path | None = None, seed: int | None = None,
+        self, episode: str, at: int = 0, *, after_turn: int | None = None, workspace: str | Path | None = None,
+        resend: bool = False, seed: int | None = None, temperature: float | None = None,
         on_event: Emit | None = None, split: str | None = None,
     ) -> Episode:  # fmt: skip
         """Another continuation of an episode from its call number `at` on, as an episode of its own (`.parent`).
 
-        Calls up to `at` come from the journal. With `workspace`, a fresh copy of the folder as it was before the run,
-        those that change something are made again there, and must come out the same. A `seed` changes the sampling of
-        the turns that follow.
+        With `after_turn` it goes on after that whole turn, and the policy writes the next one. Calls up to there come from
+        the journal. With `workspace`, a fresh copy of the folder as it was before the run, those that change something
+        are made again there, and must come out the same; `resend` does so in this runtime, whose servers are then a fresh
+        world. `seed` and `temperature` change the sampling of the turns that follow.
         """
+        paced = {"seed": seed, "temperature": temperature}
         if workspace is not None:
             async with self._elsewhere(Path(workspace)) as other:
-                return await other._forked(episode, at, resend=True, seed=seed, on_event=on_event, split=split)
-        return await self._forked(episode, at, resend=False, seed=seed, on_event=on_event, split=split)
+                return await other._forked(episode, at, after_turn, True, paced, on_event, split)
+        return await self._forked(episode, at, after_turn, resend, paced, on_event, split)
 
     # -- how
 
     async def _forked(
-        self, episode: str, at: int, *, resend: bool, seed: int | None, on_event: Emit | None, split: str | None
-    ) -> Episode:
+        self, episode: str, at: int, after_turn: int | None, resend: bool, paced: dict[str, Any],
+        on_event: Emit | None, split: str | None,
+    ) -> Episode:  # fmt: skip
         parent = self.store.get(episode)
-        policy = await self.policy()
-        identifier = copy_prefix(self.store, parent, at, policy.identity, split or parent.episode.split)
+        policy = pinned(await self.policy())
+        identifier = copy_prefix(
+            self.store, parent, at, policy.identity, split or parent.episode.split, after_turn=after_turn
+        )
         journal = Journal.go_on(self.store, identifier)
         record = self.store.get(identifier)
-        return await self._go_on(record, policy, journal, on_event, resend=resend, seed=seed)
+        return await self._go_on(record, policy, journal, on_event, resend=resend, paced=paced)
 
     def _elsewhere(self, workspace: Path) -> Runtime:
         """A runtime over another workspace that shares policy and log with this one."""
         other = Runtime(
             self._policy or self._model, mcp=self._mcp, workspace=workspace, tools=self._tools, approve=self._approve,
             adapter=self._adapter, check=self._check, log=self._log, limits=self._limits, toolbox=self._toolbox,
-            unsafe_sandbox=self._unsafe, home=self._home, now=self._now, on_notice=self._on_notice,
+            unsafe_sandbox=self._unsafe, home=self._home, store=self.store, now=self._now, on_notice=self._on_notice,
         )  # fmt: skip
-        other.options = self.options
-        other._store = self.store
+        other.options, other._remembers = self.options, self._remembers
         return other
 
     async def _go_on(
         self, record: Record, policy: Policy, journal: Journal, on_event: Emit | None, *,
-        in_flight: InFlight = "ask", resend: bool = False, seed: int | None = None,
+        in_flight: InFlight = "ask", resend: bool = False, paced: dict[str, Any] | None = None,
     ) -> Episode:  # fmt: skip
         options = options_of(record, self.options)
-        if seed is not None:
-            options = replace(options, seed=seed)
+        options = replace(options, **{name: value for name, value in (paced or {}).items() if value is not None})
         return await self._watched(self._episode(
             record.episode.task, policy, options, journal, on_event or _ignore, record=record, in_flight=in_flight,
             resend=resend,
@@ -288,17 +328,22 @@ class Runtime:
     async def _episode(
         self, task: str, policy: Policy, options: RunOptions, journal: Journal, emit: Emit, *,
         record: Record | None = None, in_flight: InFlight = "ask", resend: bool = False,
-        hidden: frozenset[str] = frozenset(),
+        hidden: frozenset[str] = frozenset(), preferred: str | None = None,
     ) -> Episode:  # fmt: skip
         from ..sandbox import Sandbox
 
-        view = View(self.registry, options.loading, hidden=hidden)
+        view = View(self.registry, options.loading, hidden=hidden, preferred=preferred)
+        if self._remembers:  # not where the log is another's: practice, evaluation
+            view.observed, view.worked = Observed(self.store), Worked(self.store)
         gate = Gate(
-            view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend
-        )
+            view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend,
+            lanes=self._lanes(), kept=Kept(self._results, journal.episode),
+        )  # fmt: skip
         system = record.episode.settings.get("system") if record else None
         prompting = Prompting(policy, system or _system(policy, options), view, task, options.budget_tokens(policy))
-        with Sandbox(self._limits, unsafe=self._unsafe) as sandbox:
+        with Sandbox(
+            self._limits, unsafe=self._unsafe, check=options.precheck, overlap=options.overlap
+        ) as sandbox, self._pausing(sandbox):
             gate.paused = sandbox.paused
             run = Run(task, policy, options, view, gate, journal, sandbox, prompting, emit, self._time, record)
             episode = await run.go()
@@ -321,13 +366,44 @@ class Runtime:
     async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work` as a task that the end of the block would cancel."""
         task = asyncio.current_task()
-        if task is None:  # pragma: no cover - a coroutine always runs in a task under asyncio
-            return await work
+        assert task is not None  # a coroutine always runs in one
         self._running.add(task)
         try:
             return await work
         finally:
             self._running.discard(task)
+
+    def _results_folder(self, home: Path | None) -> Path:
+        """Where results are kept that are too large for programs: beside the log, or only for this block."""
+        if self._log and home is not None:
+            return home / RESULTS_FOLDER
+        return Path(self._stack.enter_context(TemporaryDirectory(prefix="atlas-results-")))
+
+    def _callbacks(self) -> Callbacks:
+        asking, lending = Asking(self._all_paused), Lending(self.policy)
+        return lambda config: callbacks_for(config, asking, lending, self.workspace)
+
+    @contextmanager
+    def _pausing(self, sandbox: Sandbox) -> Iterator[None]:
+        """Stop this program's clock, too, while a server asks the person something."""
+        self._sandboxes.add(sandbox)
+        try:
+            yield
+        finally:
+            self._sandboxes.discard(sandbox)
+
+    @contextmanager
+    def _all_paused(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for sandbox in self._sandboxes:
+                stack.enter_context(sandbox.paused())
+            yield
+
+    def _lanes(self) -> Lanes:
+        from ..sandbox import Limits
+
+        limits = self._limits or Limits()
+        return Lanes(limits.max_in_flight, limits.max_in_flight_per_server)
 
     def _time(self) -> float:
         return self._now().timestamp() if self._now else time.time()

@@ -57,20 +57,6 @@ class ChatShape:
     thinks: bool = False
     """True where the reply begins inside the model's thinking."""
 
-    @property
-    def delimiters(self) -> str:
-        """All trusted text, for finding its control strings."""
-        parts = (
-            self.opening,
-            self.to_user,
-            self.to_reply,
-            self.user.before,
-            self.user.after,
-            self.result.before,
-            self.result.after,
-        )
-        return "\n".join(parts)
-
     def clean(self, text: str) -> str:
         """`text` as the template would show it."""
         return text.strip() if self.trims else text

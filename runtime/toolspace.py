@@ -15,6 +15,7 @@ from .errors import UsageError
 if TYPE_CHECKING:
     from ..tools_registry.catalogue import Catalogue
     from ..tools_registry.registry import Registry
+    from ..tools_registry.server import Callbacks
 
 CATALOGUE_FILE = "catalogue.db"
 FUNCTIONS = "app"
@@ -33,15 +34,21 @@ async def open_registry(
     now: Callable[[], datetime] | None = None,
     refresh: bool = False,
     on_progress: Callable[[str], None] | None = None,
+    callbacks: Callbacks | None = None,
+    may_sign_in: bool = False,
 ) -> AsyncIterator[Registry]:
-    """A registry for a block; nothing of it is left when the block ends. `home` None keeps the catalogue in memory."""
+    """A registry for a block; nothing of it is left when the block ends. `home` None keeps the catalogue in memory.
+
+    `may_sign_in`: a server that asks its user to sign in may ask at the terminal; else only stored tokens are used.
+    """
     from ..tools_registry.registry import Registry
+    from .signing_in import with_sign_in
 
     folder = checked_workspace(workspace)
     servers = [config for path in mcp for config in _configured(path, folder)]
     registry = Registry(
         servers, in_process=_in_process(folder, toolbox, tools, now), catalogue=_catalogue(home, on_progress),
-        on_progress=on_progress,
+        on_progress=on_progress, callbacks=with_sign_in(callbacks, home, may_ask=may_sign_in),
     )  # fmt: skip
     async with registry:
         if refresh:
@@ -82,9 +89,9 @@ def _configured(path: Path, workspace: Path) -> Sequence[Any]:
 def _in_process(workspace: Path, toolbox: bool, tools: Tools, now: Callable[[], datetime] | None) -> dict[str, object]:
     servers: dict[str, object] = {}
     if toolbox:
-        from ..tools_registry.toolbox import toolbox_servers
+        from ..tools_registry.toolbox import toolbox_direct
 
-        servers.update(toolbox_servers(workspace, now=now))
+        servers.update(toolbox_direct(workspace, now=now))
     if isinstance(tools, Mapping):
         return servers | dict(tools)
     functions = [tool for tool in tools if inspect.isroutine(tool) or isinstance(tool, functools.partial)]

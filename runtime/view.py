@@ -6,25 +6,36 @@ tool loading of ATLAS, arXiv 2603.06713), or `eager` (every stub at once).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..tools_registry.stubs import stub, summary_line
 from .errors import BudgetError
+from .kept import SCHEMA as KEPT_SCHEMA
 from .prompt import found_text
 
 if TYPE_CHECKING:
+    from ..tools_registry.cards import Card
     from ..tools_registry.registry import Registry
     from ..tools_registry.tool import Tool
+    from .observed import Observed
+    from .worked import Worked
 
 Loading = Literal["search", "tools", "servers", "eager"]
 STUB_TOKENS = 700
 """What the stubs of the first view may take."""
+FULL_STUB_CHARS = 1_350
+"""And for a policy with the full system text, whose prompt before the first program is to stay under 900 tokens."""
 MINIMUM = 8
 LIMIT = 16
+SERVERS_NAMED = 24
+"""More servers than this are not all named in the prompt: stubs and search name those that matter."""
+SERVERS_KEPT = 8
 _SEARCH = "search_tools"
 _LOAD = "load_tools"
+READ_RESULT = "read_result"
+"""Not named in the system text: the handle of a kept result says how it is read."""
 LOADING_TEXTS: dict[Loading, str] = {
     "search": "",
     "eager": "All tools are listed.",
@@ -48,26 +59,45 @@ class View:
     """Full names in the order in which they came into view."""
     pending: list[str] = field(default_factory=list)
     """Lines that `load_tools` put into the next prompt."""
-    _read: dict[str, tuple[Tool, dict[str, Any], tuple[str, ...]]] = field(default_factory=dict)
-    """Schema and parameter names as programs see them: with thousands of tools too slow to derive for every program."""
+    _told: tuple[Mapping[str, Card], dict[str, dict[str, Any]], frozenset[str]] | None = None
+    """For the cards that they were made from: the schemas and the read-only tools that programs are told of."""
+    observed: Observed | None = None
+    """Types of results as they were logged, for tools that declare none."""
+    worked: Worked | None = None
+    """What worked for similar tasks before."""
+    preferred: str | None = None
+    """The server that a router chose: its tools come first in the first view."""
     hidden: frozenset[str] = frozenset()
     """Tools kept out of the first view; searching finds them. For tasks about finding tools."""
 
-    def first(self, task: str, tokens: Callable[[str], int], room: int) -> list[str]:
-        """The stubs before turn 1; `room` is what the whole prompt may still take."""
+    def first(self, task: str, tokens: Callable[[str], int], room: int, chars: int | None = None) -> list[str]:
+        """The stubs before turn 1; `room` is what the whole prompt may still take, `chars` what the stubs may at most."""
         if self.loading in ("servers", "tools"):
             return []
         if self.loading == "eager":
             return self._everything(tokens, room)
         spare = len(self.hidden)
-        found = self.registry.first_view(task, minimum=MINIMUM + spare, limit=LIMIT + spare)
-        chosen = [tool for tool in found if tool.full_name not in self.hidden][:LIMIT]
-        stubs = fitting([stub(tool) for tool in chosen], tokens, min(STUB_TOKENS, room))
+        found = self._remembered(task)
+        found += self.registry.first_view(task, minimum=MINIMUM + spare, limit=LIMIT + spare)
+        if self.preferred is not None:
+            found.sort(key=lambda tool: tool.server != self.preferred)
+        named = {tool.full_name: tool for tool in found if tool.full_name not in self.hidden}
+        chosen = list(named.values())[:LIMIT]
+        stubs = fitting([self.stub(tool) for tool in chosen], tokens, min(STUB_TOKENS, room))
+        stubs = fitting(stubs, len, chars) if chars is not None else stubs
         self.shown = [tool.full_name for tool in chosen[: len(stubs)]]
         return stubs
 
+    def stub(self, tool: Tool) -> str:
+        """A tool as the policy reads it."""
+        return stub(self.observed.typed(tool) if self.observed is not None else tool)
+
+    def _remembered(self, task: str) -> list[Tool]:
+        tools = self.registry.tools
+        return [tools[name] for name in self.worked.tools(task, tools)] if self.worked is not None else []
+
     def _everything(self, tokens: Callable[[str], int], room: int) -> list[str]:
-        stubs = [stub(tool) for tool in self.registry.tools.values()]
+        stubs = [self.stub(tool) for tool in self.registry.tools.values()]
         needed = tokens("".join(f"{one}\n" for one in stubs))
         if needed > room:
             raise BudgetError(
@@ -78,8 +108,11 @@ class View:
         return stubs
 
     def server_index(self) -> list[tuple[str, int]]:
-        """Identifier and number of tools of each server."""
-        return [(server.name, server.tool_count) for server in self.registry.servers if server.tool_count]
+        """Identifier and number of tools of each server; of many servers the first few, and `...` for the others."""
+        index = [(server.name, server.tool_count) for server in self.registry.servers if server.tool_count]
+        if len(index) <= SERVERS_NAMED or self.loading in ("servers", "tools"):  # there the policy chooses by server
+            return index
+        return [*index[:SERVERS_KEPT], ("...", sum(count for _, count in index[SERVERS_KEPT:]))]
 
     def functions(self) -> dict[str, dict[str, Any]]:
         """The meta-tools of this variant with their schemas."""
@@ -95,20 +128,24 @@ class View:
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """What a program can call: every known tool, in view or not, and the meta-tools."""
-        return {name: schema for name, (_, schema, _) in self._known().items()} | self.functions()
+        return self._programs_know()[0]
 
-    def parameters(self) -> dict[str, tuple[Tool, tuple[str, ...]]]:
+    def read_only(self) -> frozenset[str]:
+        """What programs can call that is known to change nothing."""
+        return self._programs_know()[1]
+
+    def parameters(self) -> dict[str, tuple[str, ...]]:
         """Every known tool with its parameter names."""
-        return {name: (tool, parameters) for name, (tool, _, parameters) in self._known().items()}
+        return {name: card.parameters for name, card in self.registry.cards.items()}
 
-    def _known(self) -> dict[str, tuple[Tool, dict[str, Any], tuple[str, ...]]]:
-        tools = self.registry.tools
-        for name, tool in tools.items():
-            if name not in self._read or self._read[name][0] is not tool:
-                self._read[name] = (tool, tool.program_schema, tool.parameters)
-        for name in self._read.keys() - tools.keys():
-            del self._read[name]
-        return self._read
+    def _programs_know(self) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
+        cards = self.registry.cards
+        if self._told is None or self._told[0] is not cards:  # with thousands of tools too slow to do for every program
+            functions = self.functions()
+            known = {name for name, card in cards.items() if card.read_only}
+            schemas = {name: card.schema for name, card in cards.items()} | functions | {READ_RESULT: KEPT_SCHEMA}
+            self._told = cards, schemas, frozenset(known | ({_SEARCH} & functions.keys()) | {READ_RESULT})
+        return self._told[1], self._told[2]
 
     def search(self, arguments: dict[str, Any]) -> list[str]:
         """`search_tools(query, k=8)`: one line for each tool found."""
@@ -128,7 +165,7 @@ class View:
         if tool is not None:
             self._show(tool)
             return
-        members = [one for one in self.registry.tools.values() if one.server == name]
+        members = [self.registry.tools[one] for one in self.registry.cards if one.partition(".")[0] == name]
         if not members:
             near = self.registry.nearest(name)
             raise MetaToolError(f"no tool {name!r}" + (f" (did you mean {near[0]}?)" if near else ""))
@@ -139,7 +176,7 @@ class View:
             self._show(one)
 
     def _show(self, tool: Tool) -> None:
-        self._add(stub(tool))
+        self._add(self.stub(tool))
         if tool.full_name not in self.shown:
             self.shown.append(tool.full_name)
 

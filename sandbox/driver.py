@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from .errors import ToolError
-from .link import Link
+from .link import Link, WorkerGone
 from .program import Call, Program
 
 PLAIN_TYPES = frozenset({dict, list, str, int, float, bool, type(None)})
@@ -24,9 +25,10 @@ class AsyncDriver:
         self._program, self._link, self._call, self._paused = program, link, call, paused
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._tasks: dict[asyncio.Future[Any], int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._writing = False
+        self._flushing = False
 
     async def drive(self) -> None:
         """Until the program has ended; every task of a call has ended then, too."""
@@ -35,6 +37,9 @@ class AsyncDriver:
             self._guarded(self._link_flush)
             self._guarded(self._check_time)
             await self._done
+        except WorkerGone:
+            await self._outlast()
+            raise
         finally:
             self._loop.remove_reader(self._link.source)
             if self._writing:
@@ -64,10 +69,11 @@ class AsyncDriver:
             if message is None:
                 break
             answer = self._program.take(message)
-            if isinstance(answer, Call):
+            if type(answer) is Call:
                 answer = self._start(answer)
             if answer is not None:
-                self._link.queue(answer)
+                self._link.queue(cast(bytes, answer))
+                self._program.check_waiting(self._link.waiting_bytes)
         self._link_flush()
 
     def _start(self, made: Call) -> bytes | None:
@@ -77,29 +83,40 @@ class AsyncDriver:
             return self._program.fail(made.id, error)
         if type(value) in PLAIN_TYPES or not inspect.isawaitable(value):
             return self._program.reply(made.id, value)
-        task = asyncio.ensure_future(value if inspect.iscoroutine(value) else _as_coroutine(value))
-        self._tasks[task] = made.id
-        task.add_done_callback(self._call_ended)
+        self._tasks.add(self._loop.create_task(self._awaited(made.id, value)))
         return None
 
-    def _call_ended(self, task: asyncio.Future[Any]) -> None:
-        number = self._tasks.pop(task, None)
-        if number is None or self._done.done():
+    async def _awaited(self, number: int, value: Awaitable[Any]) -> None:
+        """One call; its end is delivered before its task has ended, so that nothing waits for another turn of the loop."""
+        try:
+            frame = self._program.reply(number, await value)
+        except ToolError as error:
+            frame = self._program.fail(number, error)
+        except asyncio.CancelledError:
+            if self._done.done():
+                raise
+            frame = self._program.fail(number, ToolError("the call was cancelled", "cancelled"))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            if not self._done.done():
+                self._done.set_exception(error)
             return
+        finally:
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        if not self._done.done():
+            self._link.queue(frame)
+            self._program.check_waiting(self._link.waiting_bytes)
+            if self._program.end is not None or not self._tasks:
+                self._guarded(self._link_flush)
+            elif not self._flushing:
+                self._flushing = True
+                self._loop.call_soon(self._flush_soon)
 
-        def deliver() -> None:
-            if task.cancelled():
-                raise ToolError("the call was cancelled", "cancelled")
-            self._link.queue(self._program.reply(number, task.result()))
-
-        def step() -> None:
-            try:
-                deliver()
-            except ToolError as error:
-                self._link.queue(self._program.fail(number, error))
-            self._link_flush()
-
-        self._guarded(step)
+    def _flush_soon(self) -> None:
+        """Write what came back in this turn of the loop at once, so that the worker is woken once for all of it."""
+        self._flushing = False
+        self._guarded(self._link_flush)
 
     def _link_flush(self) -> None:
         self._link.flush()
@@ -115,6 +132,11 @@ class AsyncDriver:
         if self._program.end is None:
             self._timer = self._loop.call_later(left, self._guarded, self._check_time)
 
+    async def _outlast(self) -> None:
+        """The worker died, the calls under way did not: what they give is worth knowing, within the program's time."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=max(0.0, self._program.deadline - time.monotonic()))
+
     async def _cancel(self) -> None:
         tasks = list(self._tasks)
         self._tasks.clear()
@@ -122,7 +144,3 @@ class AsyncDriver:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _as_coroutine(value: Awaitable[Any]) -> Any:
-    return await value

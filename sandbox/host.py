@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -18,10 +19,14 @@ from .limits import Limits
 from .link import Link, WorkerGone
 from .outcome import ErrorInfo, Outcome, Status
 from .program import Call, End, Program
-from .wire import tool_specs
+from .wire import Shape, shapes, tool_specs
 
 CallFunction = Callable[[str, dict[str, Any]], Any]
 Tools = Mapping[str, Mapping[str, Any]]
+
+
+_TOLD = ("max_calls", "max_output_bytes", "max_nodes", "max_result_bytes", "max_frame_bytes")
+"""Limits that the worker keeps too."""
 
 
 def _no_tools(tool: str, arguments: dict[str, Any]) -> Any:
@@ -35,8 +40,13 @@ class Sandbox:
     which starts without variables (`Outcome.lost` of the run that lost them names them).
     """
 
-    def __init__(self, limits: Limits | None = None, *, unsafe: bool = False) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, unsafe: bool = False, check: bool = True, overlap: bool = True
+    ) -> None:
+        """`check` refuses a program that is certain to fail (unknown tools, wrong arguments or names) before it runs.
+        `overlap` sends calls of read-only tools ahead where they do not depend on each other (`arun` only)."""
         self.limits = limits or Limits()
+        self.check, self.overlap = check, overlap
         self.unsafe = unsafe
         self._nursery: nurseries.Nursery | None = None
         self._link: Link | None = None
@@ -46,10 +56,13 @@ class Sandbox:
         self._names: tuple[str, ...] = ()
         self._variables: dict[str, str] = {}
         self._lost: tuple[str, ...] = ()
-        self._sent_tools: dict[str, Any] | None = None
+        self._told: tuple[Tools, frozenset[str]] | None = None
+        self._shapes: dict[str, Shape] = {}
+        self._sent_limits = False
         self._next_id = 1
         self._pauses = 0
         self._paused_at = 0.0
+        self._refilled = False
         self._program: Program | None = None
 
     # -- the block
@@ -72,7 +85,7 @@ class Sandbox:
         if self._closed:
             raise SandboxClosed("the sandbox is closed", where="sandbox", mend="make a new Sandbox")
         if self._nursery is not None and not self._nursery.alive:
-            self._lost = self._names
+            self._lost += self._names
             self._drop_worker()
             nurseries.release(self._nursery)
             self._nursery = None
@@ -94,20 +107,37 @@ class Sandbox:
 
     def start(self) -> None:
         """Make the worker now instead of at the first run (while a model is thinking, say)."""
-        self._open()
-        if self._link is not None and self._link.has_strays():
-            self._lost = self._names  # it died, or was told to, between two programs
+        if self._link is not None:
+            if self._nursery is not None and self._nursery.owner == os.getpid() and not self._link.has_strays():
+                return
+            self._lost += self._names  # it died, or was told to, between two programs
             self._drop_worker()
+        self._open()
         if self._link is None:
             assert self._nursery is not None
             self._link = Link(self._nursery, self.limits, unsafe=self.unsafe, raw=self._raw)
-            self._sent_tools, self._next_id = None, 1
+            self._told, self._sent_limits, self._next_id, self._refilled = None, False, 1, False
+
+    async def renewed(self) -> bool:
+        """Make sure that there is a worker; true where the one before died since the last run, with all variables."""
+        if self._running:
+            raise SandboxBusy("a program is running in this sandbox", where="sandbox", mend="wait for it")
+        if self._link is None or self._link.has_strays():
+            await self._start_aside()
+        return bool(self._lost)
 
     def _drop_worker(self) -> None:
         if self._link is not None:
             link, self._link = self._link, None
-            link.end()
+            link.drop()
+            self._refill()
         self._names, self._variables = (), {}
+
+    def _refill(self) -> None:
+        """Have the worker replaced that this sandbox took; asked for when nothing else is to be done."""
+        if self._nursery is not None and not self._refilled:
+            self._refilled = True
+            self._nursery.refill()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -143,22 +173,35 @@ class Sandbox:
         early = self._refuse_early(source)
         if early is not None:
             return early
-        with self._one_at_a_time():
+        self._claim()
+        try:
             program, link = self._begin(source, tools or {}, now)
             try:
-                while program.end is None:
-                    message = self._next_message(program, link)
-                    answer = program.take(message) if message is not None else None
-                    if isinstance(answer, Call):
-                        answer = self._call_now(program, call, answer)
-                    if answer is not None:
-                        link.queue(answer)
+                self._drive(program, link, call)
             except (WorkerGone, FrameError) as error:
                 self._died(program, error)
             except BaseException:
                 self._drop_worker()
                 raise
             return self._finish(program, link)
+        finally:
+            self._release()
+
+    def _drive(self, program: Program, link: Link, call: CallFunction) -> None:
+        """Until the program has ended."""
+        check_at = program.first_check
+        while program.end is None:
+            message = link.wait(check_at) if time.monotonic() < check_at else None
+            if message is None:
+                left = program.check_time(link.cpu_seconds(), self._pauses > 0)
+                check_at = time.monotonic() + left
+                continue
+            answer = program.take(message)
+            if type(answer) is Call:
+                answer = self._call_now(program, call, answer)
+            if answer is not None:
+                link.queue(cast(bytes, answer))
+                program.check_waiting(link.waiting_bytes)
 
     async def arun(
         self,
@@ -167,8 +210,12 @@ class Sandbox:
         call: CallFunction = _no_tools,
         *,
         now: Callable[[], float] = time.time,
+        read_only: Collection[str] = (),
     ) -> Outcome:
         """Run a program without blocking the event loop.
+
+        `read_only` names the tools that are known to change nothing. Calls of them that do not depend on each other
+        overlap, unless the sandbox was made with `overlap=False`; see `docs/programs.md`.
 
         `call` is invoked in program order. Where it returns an awaitable, that runs as a task of its own, so that calls
         which the program makes at once overlap; results are delivered to the program exactly in the order in which
@@ -178,10 +225,11 @@ class Sandbox:
         early = self._refuse_early(source)
         if early is not None:
             return early
-        with self._one_at_a_time():
+        self._claim()
+        try:
             if self._link is None:
                 await self._start_aside()
-            program, link = self._begin(source, tools or {}, now)
+            program, link = self._begin(source, tools or {}, now, read_only if self.overlap else ())
             try:
                 await AsyncDriver(program, link, call, lambda: self._pauses > 0).drive()
             except (WorkerGone, FrameError) as error:
@@ -190,6 +238,8 @@ class Sandbox:
                 self._drop_worker()
                 raise
             return self._finish(program, link)
+        finally:
+            self._release()
 
     async def _start_aside(self) -> None:
         """Make the worker in a thread; when cancelled, wait for it, so that it has an owner."""
@@ -214,42 +264,40 @@ class Sandbox:
             error = ErrorInfo("ProgramTooLarge", text)
         return Outcome("refused", error=error, variables=dict(self._variables))
 
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
+    def _claim(self) -> None:
+        """One program at a time; `_release` ends it."""
         if self._running:
             raise SandboxBusy("a program is running in this sandbox", where="sandbox",
                               mend="wait for it, or open another Sandbox")
         self._running = True
-        try:
-            yield
-        finally:
-            self._running = False
-            self._program = None
 
-    def _begin(self, source: str, tools: Tools, now: Callable[[], float]) -> tuple[Program, Link]:
+    def _release(self) -> None:
+        self._running, self._program = False, None
+
+    def _begin(
+        self, source: str, tools: Tools, now: Callable[[], float], read_only: Collection[str] = ()
+    ) -> tuple[Program, Link]:
         self.start()
         link = self._link
         assert link is not None
-        specs = tool_specs(tools)
-        limits = self.limits
-        message = {
-            "t": "run", "source": source,
-            "tools": specs if specs != self._sent_tools else None,
-            "limits": {
-                "max_calls": limits.max_calls, "max_output_bytes": limits.max_output_bytes,
-                "max_nodes": limits.max_nodes, "max_result_bytes": limits.max_result_bytes,
-                "max_frame_bytes": limits.max_frame_bytes,
-            },
-        }
-        self._sent_tools = specs
-        program = Program(limits, tools, now, first_id=self._next_id, cpu_before=link.cpu_seconds())
+        message: dict[str, Any] = {"t": "run", "source": source, "check": self.check}
+        # a schema is not looked at again while it is the same object; what the worker knows already is not sent again
+        told = (tools, frozenset(read_only))
+        if told != self._told:
+            message["tools"] = specs = tool_specs(tools, read_only)
+            self._told, self._shapes = (dict(tools), told[1]), shapes(specs)
+        if self._sent_limits:
+            self._refill()  # not before the first program, which is waited for
+        else:
+            self._sent_limits = True
+            message["limits"] = {name: getattr(self.limits, name) for name in _TOLD}
+        if read_only:
+            message["ahead"] = [self.limits.max_in_flight, self.limits.max_in_flight_per_server]
+        program = Program(self.limits, self._shapes, now, first_id=self._next_id, cpu_before=link.cpu_seconds(),
+                          incoming=link.incoming)  # fmt: skip
         self._program = program
         link.queue(encode(message))
         return program, link
-
-    def _next_message(self, program: Program, link: Link) -> dict[str, Any] | None:
-        left = program.check_time(link.cpu_seconds(), self._pauses > 0)
-        return None if program.end is not None else link.wait(time.monotonic() + left)
 
     def _call_now(self, program: Program, call: CallFunction, made: Call) -> bytes:
         try:
@@ -278,20 +326,21 @@ class Sandbox:
             lost += self._names
             link.end()
             self._drop_worker()
+        seconds = time.monotonic() - program.started
         return Outcome(
             status=cast(Status, end.status), value=end.value if end.status == "ok" else None,
             answered=end.answered, output="".join(program.output), error=end.error,
-            calls=program.records(), seconds=time.monotonic() - program.started,
-            peak_rss_mb=link.peak_rss_mb(), variables=dict(self._variables), lost=lost,
+            calls=program.records(), seconds=seconds, peak_rss_mb=link.peak_rss_mb(seconds),
+            variables=dict(self._variables), lost=lost,
         )
 
-    def _run_raw(self, source: str) -> dict[str, Any] | None:
+    def _run_raw(self, source: str) -> Any:
         """For tests: plain Python in the locked worker (only where `_raw` was set before the worker was made)."""
         self.start()
         assert self._link is not None
         self._link.queue(encode({"t": "raw", "source": source}))
         try:
-            return self._link.wait(time.monotonic() + self.limits.wall_seconds)
+            return self._link.wait(time.monotonic() + max(10.0, self.limits.wall_seconds))
         except (WorkerGone, FrameError) as error:
             self._drop_worker()
             return {"t": "raw", "error": type(error).__name__}

@@ -18,12 +18,17 @@ class Limits:
     max_calls: int = 1_000
     max_output_bytes: int = 65_536
     """UTF-8 bytes of printed text, with the value of a trailing expression."""
+    max_in_flight: int = 100
+    """Calls that are sent ahead of a program at most, all servers together; 1 runs it one by one."""
+    max_in_flight_per_server: int = 50
     cpu_seconds: float = 10.0
     max_source_bytes: int = 65_536
     max_nodes: int = 20_000
     """Nodes of the program's syntax tree."""
     max_result_bytes: int = 1_048_576
     """JSON bytes of the answer, or of the value of a trailing expression."""
+    max_sent_bytes: int = 33_554_432
+    """Bytes of the arguments of all calls of a program together: the host keeps them for its record."""
     max_frame_bytes: int = 4_194_304
     """Bytes of one message between host and worker: a call's arguments, or a tool's result."""
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import os
 import select
 import signal
 import sys
 import time
-from typing import Any
+from collections import deque
 
-from .errors import SandboxUnavailable
-from .frames import FrameBuffer, FrameError
+from .frames import FrameBuffer, Message
 from .limits import Limits
 from .nursery import Nursery
 
-_READ_BYTES = 1 << 18
-_START_SECONDS = 30.0
+_READ_BYTES = 1 << 16
+_MOST_FLUSHED = 1 << 22
 _SPARE_BYTES = 1 << 19
 """What a message may be larger than the text it carries (a control character takes six bytes of JSON)."""
+
+
+_GROWTH_SECONDS = 0.002
 
 
 class WorkerGone(Exception):
@@ -31,47 +31,28 @@ class Link:
     """One forked, locked worker."""
 
     def __init__(self, nursery: Nursery, limits: Limits, *, unsafe: bool, raw: bool) -> None:
+        born = nursery.take(int(limits.memory_mb * 2**20), unsafe=unsafe, raw=raw)
         self._nursery = nursery
-        self._outgoing = bytearray()
+        self._outgoing: bytes | memoryview = b""
+        self._waiting: deque[bytes] = deque()
+        self.waiting_bytes = 0
+        """What is queued and not yet written."""
+        self.pid, self.source, self.target, self.layers = born.pid, born.source, born.target, born.layers
         self.incoming = FrameBuffer(max(limits.max_frame_bytes, limits.max_result_bytes) + _SPARE_BYTES)
         self.ended: tuple[int, float] | None = None
-        theirs_in, self.target = os.pipe()
-        self.source, theirs_out = os.pipe()
-        try:
-            self.pid = nursery.fork((theirs_in, theirs_out), int(limits.memory_mb * 2**20), unsafe=unsafe, raw=raw)
-        except BaseException:
-            os.close(self.source)
-            os.close(self.target)
-            raise
-        finally:
-            os.close(theirs_in)
-            os.close(theirs_out)
-        for descriptor in (self.source, self.target):
-            os.set_blocking(descriptor, False)
-            _widen(descriptor)
+        self._peak = born.peak_rss_mb
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
-        self.layers = self._await_lock()
-
-    def _await_lock(self) -> dict[str, tuple[bool, str]]:
-        try:
-            first = self.wait(time.monotonic() + _START_SECONDS)
-        except (WorkerGone, FrameError):
-            first = None
-        if first is not None and first.get("t") == "ready":
-            return {str(name): (bool(one[0]), str(one[1])) for name, one in first["layers"].items()}
-        self.end()
-        reason = first.get("message") if first is not None else "it did not start"
-        raise SandboxUnavailable(
-            f"the worker cannot be locked: {reason}", where="sandbox",
-            mend="use a Linux kernel with seccomp filters, or accept the risk with --unsafe-sandbox (unsafe=True)",
-        )
 
     # -- bytes
 
     def queue(self, data: bytes) -> None:
         """Data to write; `flush` writes it."""
-        self._outgoing += data
+        self.waiting_bytes += len(data)
+        if self._outgoing:
+            self._waiting.append(data)
+        else:
+            self._outgoing = data
 
     @property
     def has_output(self) -> bool:
@@ -79,8 +60,13 @@ class Link:
         return bool(self._outgoing)
 
     def flush(self) -> None:
-        """Write as much as the pipe takes."""
-        while self._outgoing:
+        """Write what the pipe takes, but no more at once than leaves time to look at the clock."""
+        if self.ended is not None:
+            raise WorkerGone  # the sandbox was closed meanwhile; the descriptors may be somebody else's by now
+        end = _MOST_FLUSHED
+        while self._outgoing and end > 0:
+            if self._waiting and len(self._outgoing) < _READ_BYTES:
+                self._join()
             try:
                 written = os.write(self.target, self._outgoing)
             except BlockingIOError:
@@ -89,10 +75,26 @@ class Link:
                 if error.errno == errno.EPIPE:
                     raise WorkerGone from None
                 raise
-            del self._outgoing[:written]
+            end -= written
+            self.waiting_bytes -= written
+            if written < len(self._outgoing):
+                self._outgoing = memoryview(self._outgoing)[written:]
+            else:
+                self._outgoing = self._waiting.popleft() if self._waiting else b""
+
+    def _join(self) -> None:
+        """Make one write of several small messages."""
+        parts: list[bytes | memoryview] = [self._outgoing]
+        size = len(self._outgoing)
+        while self._waiting and size < _READ_BYTES:
+            parts.append(self._waiting.popleft())
+            size += len(parts[-1])
+        self._outgoing = b"".join(parts)
 
     def fill(self) -> None:
         """Read what is there, at most one pipe's worth."""
+        if self.ended is not None:
+            raise WorkerGone
         try:
             data = os.read(self.source, _READ_BYTES)
         except BlockingIOError:
@@ -101,13 +103,14 @@ class Link:
             raise WorkerGone
         self.incoming.feed(data)
 
-    def wait(self, until: float) -> dict[str, Any] | None:
+    def wait(self, until: float) -> Message | None:
         """The next message, writing what is queued meanwhile; None at the deadline."""
         while True:
-            message = self.incoming.next()
+            message = self.incoming.next() if len(self.incoming) else None
             if message is not None:
                 return message
-            self.flush()
+            if self._outgoing:
+                self.flush()
             left = until - time.monotonic()
             if left <= 0:
                 return None
@@ -121,11 +124,7 @@ class Link:
 
     def has_strays(self) -> bool:
         """Whether the worker sent anything, or died, while no program was running."""
-        try:
-            self.fill()
-        except WorkerGone:
-            return True
-        return len(self.incoming) > 0
+        return bool(self._poller.poll(0)) or len(self.incoming) > 0
 
     # -- process
 
@@ -138,33 +137,41 @@ class Link:
         except OSError:
             return 0.0
 
-    def peak_rss_mb(self) -> float:
-        """Largest resident size so far."""
+    def peak_rss_mb(self, seconds: float = 1.0) -> float:
+        """Largest resident size so far; as it was where less time has passed than takes much memory to fill."""
         if self.ended is not None:
-            return round(self.ended[1], 1)
-        try:
-            with open(f"/proc/{self.pid}/status", "rb") as file:
-                for line in file:
-                    if line.startswith(b"VmHWM"):
-                        return round(int(line.split()[1]) / 1024, 1)
-        except (OSError, ValueError):
-            pass
-        return 0.0
+            return round(max(self.ended[1], self._peak), 1)
+        if seconds >= _GROWTH_SECONDS or not self._peak:
+            try:
+                with open(f"/proc/{self.pid}/status", "rb") as file:
+                    for line in file:
+                        if line.startswith(b"VmHWM"):
+                            self._peak = round(int(line.split()[1]) / 1024, 1)
+                            break
+            except (OSError, ValueError):
+                pass
+        return self._peak
 
     def end(self) -> tuple[int, float]:
         """Kill and reap; returns the wait status (of the death it died) and the largest resident size in MB."""
-        if self.ended is None:
-            self.ended = (-1, 0.0)
-            for descriptor in (self.source, self.target):
-                os.close(descriptor)
-            if self._nursery.alive:
-                os.kill(self.pid, signal.SIGKILL)
-                self.ended = self._nursery.reap(self.pid)
+        if self._stop():
+            self.ended = self._nursery.reap(self.pid)
+        assert self.ended is not None
         return self.ended
 
+    def drop(self) -> None:
+        """Kill, and have it reaped when there is time."""
+        if self._stop():
+            self._nursery.bury(self.pid)
 
-def _widen(descriptor: int) -> None:
-    command = getattr(fcntl, "F_SETPIPE_SZ", None)
-    if command is not None:
-        with contextlib.suppress(OSError):  # the user's share of pipe memory may be used up; then it stays small
-            fcntl.fcntl(descriptor, command, 1 << 20)
+    def _stop(self) -> bool:
+        """Close the pipes and kill; whether there is somebody to reap it."""
+        if self.ended is not None:
+            return False
+        self.ended = (-1, self._peak)
+        for descriptor in (self.source, self.target):
+            os.close(descriptor)
+        if not self._nursery.alive:
+            return False
+        os.kill(self.pid, signal.SIGKILL)
+        return True

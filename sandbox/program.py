@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .errors import ToolError
-from .frames import FrameError, encode
+from .frames import FrameBuffer, FrameError, Message, encode
 from .limits import Limits
 from .outcome import CallRecord, ErrorInfo
-from .wire import encode_result
+from .wire import Shape, encode_result
 
 _TEXT_CHARS = 2_000
-BUDGETS = frozenset({"wall_seconds", "memory_mb", "max_calls", "max_output_bytes", "cpu_seconds", "max_result_bytes"})
+_LARGE = 1 << 63
+BUDGETS = frozenset({
+    "wall_seconds", "memory_mb", "max_calls", "max_output_bytes", "cpu_seconds", "max_result_bytes", "max_sent_bytes",
+})
 """What `error.type` says when `status` is `limit`."""
 
 
@@ -43,67 +46,81 @@ class End:
 class Program:
     """The host's half of one program."""
 
+    end: End | None = None
+    output_bytes = 0
+    names: tuple[str, ...] = ()
+    _call_count = 0
+
     def __init__(
-        self, limits: Limits, tools: Mapping[str, Any], now: Callable[[], float], *, first_id: int, cpu_before: float
-    ) -> None:
-        self.limits, self.tools, self.now = limits, tools, now
+        self, limits: Limits, shapes: Mapping[str, Shape], now: Callable[[], float], *, first_id: int, cpu_before: float,
+        incoming: FrameBuffer,
+    ) -> None:  # fmt: skip
+        self.limits, self.shapes, self.now = limits, shapes, now
         self.next_id = first_id
         self.cpu_before = cpu_before
+        self._incoming, self._most_taken = incoming, incoming.taken + limits.max_sent_bytes
         self.started = time.monotonic()
         self.deadline = self.started + limits.wall_seconds
-        self.end: End | None = None
         self.output: list[str] = []
-        self.output_bytes = 0
-        self._records: dict[int, CallRecord] = {}
         self.variables: dict[str, str] = {}
-        self.names: tuple[str, ...] = ()
-        self._call_count = 0
+        self._records: dict[int, CallRecord] = {}
         self._open: dict[int, tuple[Call, float]] = {}
 
     # -- messages of the worker
 
-    def take(self, message: dict[str, Any]) -> Call | bytes | None:
+    def take(self, message: Message) -> Call | bytes | None:
         """Judge one message: a call to make, bytes to answer at once, or nothing. Raises `FrameError` on abuse."""
-        kind = message.get("t")
-        if kind == "call":
+        if type(message) is list:
             return self._take_call(message)
+        assert type(message) is dict
+        kind = message.get("t")
         if kind == "out":
-            self._take_output(message)
+            self._take_output(message.get("text"))
         elif kind == "now":
-            number = self._take_id(message)
-            return encode({"t": "ret", "id": number, "value": float(self.now())})
+            number = self._take_id(message.get("id"))
+            return encode([number, float(self.now())])
         elif kind == "done":
             self._take_done(message)
         else:
             raise FrameError("unknown kind of message")
         return None
 
-    def _take_id(self, message: dict[str, Any]) -> int:
-        number = message.get("id")
+    def _take_id(self, number: Any) -> int:
         if type(number) is not int or number != self.next_id:
             raise FrameError("a call id is out of order")
-        self.next_id += 1
+        self.next_id = number + 1
         return number
 
-    def _take_call(self, message: dict[str, Any]) -> Call | None:
-        number = self._take_id(message)
-        tool, arguments = message.get("tool"), message.get("args")
-        if type(tool) is not str or tool not in self.tools:
+    def _take_call(self, message: list[Any]) -> Call | None:
+        if len(message) != 3:
+            raise FrameError("a call must have id, tool and arguments")
+        number, tool, arguments = message
+        self._take_id(number)
+        if type(tool) is not str or tool not in self.shapes:
             raise FrameError("a call of an unknown tool")
         if type(arguments) is not dict:
             raise FrameError("arguments must be an object")
+        shape = self.shapes[tool]  # the worker binds arguments by the same rules, so an honest one never fails here
+        if not shape.required <= arguments.keys():
+            raise FrameError("a call without a required argument")
+        if shape.allowed is not None and not arguments.keys() <= shape.allowed:
+            raise FrameError("a call with an unknown argument")
         self._call_count += 1
         if self._call_count > self.limits.max_calls:
             self.over("max_calls", f"more than {self.limits.max_calls} tool calls")
+            return None
+        if self._incoming.taken > self._most_taken:
+            self.over("max_sent_bytes", f"the calls' arguments take more than {self.limits.max_sent_bytes} bytes together")
             return None
         call = Call(number, tool, arguments)
         self._open[number] = (call, time.monotonic())
         return call
 
-    def _take_output(self, message: dict[str, Any]) -> None:
-        text = message.get("text")
+    def _take_output(self, text: Any) -> None:
         if type(text) is not str:
             raise FrameError("output must be text")
+        if not text:
+            return
         room = self.limits.max_output_bytes - self.output_bytes
         data = text.encode("utf-8", "replace")
         self.output.append(data[:room].decode("utf-8", "ignore") if len(data) > room else text)
@@ -112,26 +129,35 @@ class Program:
             self.over("max_output_bytes", f"more than {self.limits.max_output_bytes} bytes of output; print less")
 
     def _take_done(self, message: dict[str, Any]) -> None:
+        self._take_output(message.get("output", ""))
+        if self.end is not None:
+            return  # it was too much
         status = message.get("status")
         if status not in ("ok", "error", "refused", "limit"):
             raise FrameError("unknown status")
-        error = _error_info(message.get("error"))
+        error = message.get("error")
+        if error is not None:
+            error = _error_info(error)
         if (error is None) != (status == "ok") or (status == "limit" and error and error.type not in BUDGETS):
             raise FrameError("status and error disagree")
-        self.variables = _texts(message.get("variables", {}))
-        names = message.get("names", [])
-        if type(names) is not list or len(names) > 200:
-            raise FrameError("names must be a short list")
-        self.names = tuple(str(name)[:200] for name in names)
+        if "variables" in message:
+            self.variables = _texts(message["variables"])
+        if "names" in message:
+            self.names = _names(message["names"])
         value, answered = message.get("value"), message.get("answered") is True
         memory = error is not None and status == "limit" and error.type == "memory_mb"
         self.end = End(status, error, not memory, value, answered)
-        if value is not None and len(encode({"v": value})) > self.limits.max_result_bytes + 64:
+        if not _is_small(value) and len(encode({"v": value})) > self.limits.max_result_bytes + 64:
             self.over("max_result_bytes", f"the result takes more than {self.limits.max_result_bytes} bytes")
 
     def over(self, budget: str, message: str) -> None:
         """End the program from outside: a budget is used up."""
         self.end = End("limit", ErrorInfo(budget, message), alive=False)
+
+    def check_waiting(self, waiting_bytes: int) -> None:
+        """End the program when more waits to be read by its worker than the worker could hold."""
+        if waiting_bytes > self.limits.memory_mb * 2**20:
+            self.over("memory_mb", f"results that were not read yet take more than {self.limits.memory_mb:g} MB")
 
     def kill(self, kind: str, message: str) -> None:
         """End the program from outside: its worker died or must die."""
@@ -143,7 +169,7 @@ class Program:
         """The frame that returns `value`; too large a value becomes a `ToolError` in the program."""
         try:
             data = encode_result(number, value)
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:  # a result may be an object with code of its own
             return self.fail(number, ToolError(f"the result is not JSON: {error}"[:_TEXT_CHARS], "invalid_result"))
         if len(data) > self.limits.max_frame_bytes:
             text = f"the result takes {len(data)} bytes; the limit is {self.limits.max_frame_bytes}"
@@ -155,7 +181,7 @@ class Program:
         """The frame that raises `error` in the program."""
         self._close(number, False)
         message, kind = str(error.message)[:_TEXT_CHARS], str(error.kind)[:80]
-        return encode({"t": "err", "id": number, "message": _utf8(message), "kind": _utf8(kind)})
+        return encode([number, None, _utf8(message), _utf8(kind)])
 
     def _close(self, number: int, ok: bool) -> None:
         call, began = self._open.pop(number)
@@ -163,11 +189,18 @@ class Program:
 
     def records(self) -> list[CallRecord]:
         """All calls in program order; one that never returned is not ok."""
+        if not self._records and not self._open:
+            return []
         for number in list(self._open):
             self._close(number, False)
         return [self._records[number] for number in sorted(self._records)]
 
     # -- time
+
+    @property
+    def first_check(self) -> float:
+        """When its time can be up at the earliest."""
+        return self.started + min(self.limits.wall_seconds, self.limits.cpu_seconds)
 
     def check_time(self, cpu_clock: float, paused: bool) -> float:
         """Seconds until the next check; ends the program when its time is up."""
@@ -182,15 +215,25 @@ class Program:
         return max(0.0005, min(1.0 if paused else left, cpu_left))
 
 
-def _error_info(error: Any) -> ErrorInfo | None:
-    if error is None:
-        return None
+def _error_info(error: Any) -> ErrorInfo:
     if type(error) is not dict or type(error.get("type")) is not str or type(error.get("message")) is not str:
         raise FrameError("an error must have type and message")
     line = error.get("line")
     if line is not None and (type(line) is not int or not 0 <= line < 10**7):
         raise FrameError("a line must be a number")
     return ErrorInfo(error["type"][:200], error["message"][:_TEXT_CHARS], line)
+
+
+def _is_small(value: Any) -> bool:
+    """Whether a result takes so few bytes that every limit allows it."""
+    kind = type(value)
+    return value is None or kind is bool or kind is float or (kind is int and -_LARGE < value < _LARGE)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if type(value) is not list or len(value) > 200:
+        raise FrameError("names must be a short list")
+    return tuple(str(name)[:200] for name in value)
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
-from .frames import encode
+from .frames import encode, make_encoder
+from .literal_types import literal_types
 
 
 def _fallback(value: Any) -> Any:
@@ -20,16 +21,15 @@ def _fallback(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
-_RESULTS = json.JSONEncoder(ensure_ascii=False, allow_nan=True, separators=(",", ":"), default=_fallback)
+_RESULTS = make_encoder(_fallback, allow_nan=True)
 
 
 def encode_result(number: int, value: Any) -> bytes:
     """The frame that returns `value` for call `number`; text that is not valid Unicode is made so."""
-    message = {"t": "ret", "id": number, "value": value}
     try:
-        return encode(message, _RESULTS)
+        return encode([number, value], _RESULTS)
     except UnicodeEncodeError:
-        text = _RESULTS.encode(message).encode("utf-8", "replace").decode("utf-8")
+        text = _RESULTS([number, value]).encode("utf-8", "replace").decode("utf-8")
         return encode(json.loads(text), _RESULTS)
 
 
@@ -44,12 +44,36 @@ def tool_spec(schema: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(schema.get("x-variadic"), str):
         spec["variadic"] = schema["x-variadic"]
+    types = literal_types(properties)
+    if types:
+        spec["types"] = types
     extra = schema.get("additionalProperties")
     if extra is True or isinstance(extra, dict) or (not names and extra is not False):
         spec["open"] = True
     return spec
 
 
-def tool_specs(tools: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The specs of all tools."""
-    return {name: tool_spec(schema) for name, schema in tools.items()}
+def tool_specs(tools: Mapping[str, Mapping[str, Any]], read_only: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """The specs of all tools; those that are known to change nothing say so."""
+    specs = {name: tool_spec(schema) for name, schema in tools.items()}
+    for name in read_only:
+        if name in specs:
+            specs[name]["read_only"] = True
+    return specs
+
+
+class Shape(NamedTuple):
+    """Which arguments a call of a tool must and may have; `allowed` None: any."""
+
+    required: frozenset[str]
+    allowed: frozenset[str] | None
+
+
+def shapes(specs: Mapping[str, Mapping[str, Any]]) -> dict[str, Shape]:
+    """The shapes of all tools, for the host to judge calls by."""
+    return {
+        name: Shape(
+            frozenset(spec["parameters"][: spec["required"]]), None if spec.get("open") else frozenset(spec["parameters"])
+        )
+        for name, spec in specs.items()
+    }

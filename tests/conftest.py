@@ -7,6 +7,10 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("atlas", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("atlas")  # a busy machine is no failure, and a failure comes again; `make fuzz` is what explores
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would ignore it as well
     signal.signal(signal.SIGINT, signal.default_int_handler)

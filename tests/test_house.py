@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "commands": {"training", "runtime", "sandbox", "tools_registry"},
     "cli": {"commands", "training", "runtime", "sandbox", "tools_registry"},
 }
-HEAVY = ("torch", "llama_cpp", "mcp", "duckdb")
+HEAVY = ("torch", "llama_cpp", "mcp", "duckdb", "numpy", "httpx")
 
 
 def modules() -> Iterator[Path]:
@@ -94,10 +94,18 @@ def test_everything_public_can_be_imported_and_nothing_else_is_public():
     assert set(atlas.__all__) == documented
 
 
-@pytest.mark.parametrize("statement", ["import atlas", "from atlas.cli import invoke; invoke(['--help'])"])
-def test_starting_up_loads_nothing_heavy(statement: str):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import atlas",
+        "from atlas.cli import invoke; invoke(['--help'])",
+        "open('p.py', 'w').close(); from atlas.cli import invoke; invoke(['exec', 'p.py'])",
+    ],
+)
+def test_starting_up_loads_nothing_heavy(statement: str, tmp_path: Path):
     program = f"import sys\n{statement}\nprint([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
     assert done.stderr.strip() == "[]"
 
 

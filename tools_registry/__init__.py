@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ServerProtocolError,
         ServerStartError,
         ServerTimeout,
+        ToolChanged,
         ToolFailed,
         UnknownTool,
     )
@@ -44,6 +45,7 @@ __all__ = [
     "ServerStartError",
     "ServerTimeout",
     "Tool",
+    "ToolChanged",
     "ToolFailed",
     "ToolIndex",
     "UnknownTool",

@@ -22,6 +22,7 @@ class ArgumentValidator:
 
     def __init__(self) -> None:
         self._compiled: dict[str, tuple[dict[str, Any], Any]] = {}
+        self._compiled_results: dict[str, tuple[dict[str, Any], Any]] = {}
 
     def validate(self, tool: Tool, arguments: Mapping[str, object]) -> dict[str, object]:
         """Return the arguments under the tool's own parameter names, as they are to be sent.
@@ -36,6 +37,28 @@ class ArgumentValidator:
         _check_missing(tool, sent)
         self._check_schema(tool, sent)
         return sent
+
+    def wrong_result(self, tool: Tool, value: object) -> str | None:
+        """Why structured content does not fit the schema that the tool declares for it, or None where it does."""
+        if tool.output_schema is None:
+            return None
+        known = self._compiled_results.get(tool.full_name)
+        if known is None or known[0] is not tool.output_schema:
+            known = (tool.output_schema, _compile(tool.output_schema))
+            self._compiled_results[tool.full_name] = known
+        if known[1] is None:
+            return None
+        from jsonschema.exceptions import best_match
+
+        try:
+            error = best_match(known[1].iter_errors(value))
+        except Exception:  # an unresolvable or endless reference
+            return None
+        if error is None:
+            return None
+        place = ".".join(map(str, error.absolute_path))
+        message = str(error.message)[:_MESSAGE_CHARS]
+        return f"{place}: {message}" if place else message
 
     def _check_schema(self, tool: Tool, sent: dict[str, object]) -> None:
         validator = self._validator(tool)

@@ -20,35 +20,36 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CatalogueError
-from .listing import ListedTool, Listing
+from .listing import Head, Listing, decode, encode, head_of
+from .private_file import create_private
 
 _log = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
+_EARLIER = 1
+"""Its tables are dropped: what they held is listed again."""
 _BUSY_SECONDS = 10.0
 _TABLE = """
 CREATE TABLE IF NOT EXISTS listings (
     fingerprint TEXT PRIMARY KEY,
     server TEXT NOT NULL,
     way TEXT NOT NULL,
-    protocol TEXT NOT NULL,
-    identity TEXT NOT NULL,
+    head TEXT NOT NULL,
     listing TEXT NOT NULL,
     listed_at REAL NOT NULL,
-    ttl_seconds REAL,
     problem TEXT
 )"""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one server."""
+    """What is known of one server; its tools are read by `Catalogue.listing`."""
 
-    listing: Listing
+    head: Head
     way: str
     """The way of connecting that worked."""
     listed_at: float
     problem: str | None = None
-    """Set where the server was asked in vain, at `listed_at`; the listing is empty then."""
+    """Set where the server was asked in vain, at `listed_at`; it has no tools then."""
 
     @property
     def age_seconds(self) -> float:
@@ -62,7 +63,7 @@ class Catalogue:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path) if path is not None else None
         self.warnings: list[str] = []
-        self._memory: dict[str, Entry] = {}
+        self._memory: dict[str, tuple[Entry, Listing]] = {}
         if self.path is not None:
             self._prepare(self.path)
 
@@ -73,35 +74,44 @@ class Catalogue:
     def get_all(self, fingerprints: Sequence[str]) -> dict[str, Entry]:
         """The entries of those servers that were ever listed."""
         if self.path is None:
-            return {key: self._memory[key] for key in fingerprints if key in self._memory}
+            return {key: self._memory[key][0] for key in fingerprints if key in self._memory}
         marks = ",".join("?" * len(fingerprints))
         rows = self._execute(
-            f"SELECT fingerprint, listing, way, listed_at, problem FROM listings WHERE fingerprint IN ({marks})",
+            f"SELECT fingerprint, head, way, listed_at, problem FROM listings WHERE fingerprint IN ({marks})",
             tuple(fingerprints),
         )
         found: dict[str, Entry] = {}
         for key, text, way, listed_at, problem in rows:
             with suppress(ValueError, TypeError, KeyError):  # written by another version: as good as never seen
-                found[key] = Entry(_decode(text), str(way), float(listed_at), problem)
+                head = json.loads(text)
+                found[key] = Entry(Head(tuple(head.pop("problems")), **head), str(way), float(listed_at), problem)
         return found
+
+    def listing(self, fingerprint: str) -> Listing | None:
+        """All that a server listed; None where it never was, or where what is kept cannot be read."""
+        if self.path is None:
+            return self._memory[fingerprint][1] if fingerprint in self._memory else None
+        rows = self._execute("SELECT listing FROM listings WHERE fingerprint = ?", (fingerprint,))
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            return decode(rows[0][0]) if rows else None
+        return None
 
     def put(self, fingerprint: str, server: str, listing: Listing, way: str) -> Entry:
         """Keep a listing that was fetched just now."""
-        return self._put(fingerprint, server, Entry(listing, way, time.time()))
+        return self._put(fingerprint, server, Entry(head_of(listing), way, time.time()), listing)
 
     def put_problem(self, fingerprint: str, server: str, problem: str) -> Entry:
         """Keep that a server was asked in vain just now, so that the next run need not wait for it again."""
-        return self._put(fingerprint, server, Entry(Listing(), "", time.time(), problem))
+        return self._put(fingerprint, server, Entry(head_of(Listing()), "", time.time(), problem), Listing())
 
-    def _put(self, fingerprint: str, server: str, entry: Entry) -> Entry:
+    def _put(self, fingerprint: str, server: str, entry: Entry, listing: Listing) -> Entry:
         if self.path is None:
-            self._memory[fingerprint] = entry
+            self._memory[fingerprint] = (entry, listing)
             return entry
-        listing = entry.listing
         self._execute(
-            "INSERT OR REPLACE INTO listings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (fingerprint, server, entry.way, listing.protocol, listing.identity, _encode(listing), entry.listed_at,
-             listing.ttl_seconds, entry.problem),
+            "INSERT OR REPLACE INTO listings VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (fingerprint, server, entry.way, json.dumps(asdict(entry.head)), encode(listing), entry.listed_at,
+             entry.problem),
         )
         return entry
 
@@ -146,17 +156,20 @@ class Catalogue:
             ) from error
 
     def _is_sound(self, path: Path) -> bool:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        create_private(path)
         try:
             with closing(self._connect(path)) as connection, connection:
                 if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                     connection.execute("PRAGMA journal_mode = WAL")
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version not in (0, _VERSION):
+                if version not in (0, _EARLIER, _VERSION):
                     return False
+                if version == _EARLIER:
+                    for table in ("listings", "segments", "spaces", "space_postings", "space_tools"):
+                        connection.execute(f"DROP TABLE IF EXISTS {table}")
                 connection.execute(_TABLE)
-                connection.execute("SELECT fingerprint, listing FROM listings LIMIT 1").fetchone()
-                if version == 0:
+                connection.execute("SELECT fingerprint, head FROM listings LIMIT 1").fetchone()
+                if version != _VERSION:
                     connection.execute(f"PRAGMA user_version = {_VERSION}")
                 return True
         except sqlite3.OperationalError as error:
@@ -186,13 +199,3 @@ def _locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-
-
-def _encode(listing: Listing) -> str:
-    return json.dumps(asdict(listing), separators=(",", ":"))
-
-
-def _decode(text: str) -> Listing:
-    data = json.loads(text)
-    tools = tuple(ListedTool(**tool) for tool in data.pop("tools"))
-    return Listing(tools=tools, problems=tuple(data.pop("problems")), **data)

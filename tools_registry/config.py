@@ -2,8 +2,9 @@
 
 Read are `mcpServers`, `servers` and `mcp_servers` in JSON (comments and trailing commas are fine) or TOML, with the
 spellings of the hosts in use: `url`, `serverUrl` or `httpUrl`; `type` or `transport`; `disabled` or `enabled`; `timeout`;
-`includeTools` and `excludeTools`; `envFile`. Two keys are Atlas' own: `trustHints` (believe this server's read-only and
-idempotent hints) and `idempotentTools` (names of tools whose call may be repeated). Other keys are kept in `extra`.
+`includeTools` and `excludeTools`; `envFile`. Three keys are Atlas' own: `trustHints` (believe this server's read-only and
+idempotent hints), `idempotentTools` (names of tools whose call may be repeated) and `sampling` (the server may ask the
+policy for text). Other keys are kept in `extra`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _TRANSPORTS: dict[str, Transport] = {
 _REACH = frozenset({"command", "url", "serverUrl", "httpUrl"})
 _KNOWN = frozenset(
     "command args env environment cwd url serverUrl httpUrl headers type transport disabled enabled timeout connectTimeout "
-    "includeTools excludeTools envFile trustHints idempotentTools".split()
+    "includeTools excludeTools envFile trustHints idempotentTools sampling".split()
 )
 
 
@@ -56,6 +57,8 @@ class ServerConfig:
     exclude_tools: frozenset[str] = frozenset()
     trust_hints: bool = False
     idempotent_tools: frozenset[str] = frozenset()
+    sampling: bool = False
+    """Whether this server may ask the policy for text."""
     source: str = ""
     """File and line of the entry, for messages."""
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -90,8 +93,8 @@ def load_config(
     it). Raises `ConfigError` that names file and line, server, field and variable.
     """
     file = Path(path)
-    text = _read(file)
-    entries = _entries(_parse(file, text), file)
+    text = read_text(file)
+    entries = parse_text(file, text)
     home = file.resolve().parent
     expander = Expander(
         os.environ if environment is None else environment,
@@ -101,7 +104,18 @@ def load_config(
     return [reader.config() for reader in readers if reader.enabled]
 
 
-def _read(file: Path) -> str:
+def read_entries(path: Path) -> dict[str, Any]:
+    """The servers of a file as they stand there, disabled ones too. Raises `ConfigError`."""
+    return parse_text(path, read_text(path))
+
+
+def parse_text(file: Path, text: str) -> dict[str, Any]:
+    """The servers in the text of a file. Raises `ConfigError` that names the line."""
+    return _entries(_parse(file, text), file)
+
+
+def read_text(file: Path) -> str:
+    """The text of a file. Raises `ConfigError`."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -199,6 +213,7 @@ class _Entry:
             include_tools=self._names("includeTools"),
             exclude_tools=self._names("excludeTools") or frozenset(),
             trust_hints=self._flag("trustHints", False),
+            sampling=self._flag("sampling", False),
             idempotent_tools=self._names("idempotentTools") or frozenset(),
             source=f"{self.file}:{self.line}",
             extra={key: value for key, value in self.entry.items() if key not in _KNOWN},

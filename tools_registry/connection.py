@@ -7,16 +7,19 @@ and closed in any order, by anybody, and a server that breaks down takes nobody 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
-from . import guardian, listing, sdk_internals
+from . import guardian, listing, offers, sdk_internals
 from .config import CALL_SECONDS, CONNECT_SECONDS, ServerConfig
 from .diagnosis import Evidence, call_failure, is_final, start_failure
 from .errors import ServerError, ServerStartError, ServerTimeout
+from .keeping import KEPT_BYTES
 from .leftovers import end_leftovers
 from .listing import Listing
+from .oauth import SIGN_IN_SECONDS
 from .results import RESULT_BYTES
 from .stderr import StderrTail
 from .transports import client_for, ways
@@ -28,6 +31,8 @@ _CLOSE_SECONDS = 12.0
 _BACKSTOP_SECONDS = 3.0
 """The SDK's time-out does not cover writing to a server that reads nothing."""
 _RUBBISH_KEPT = 5
+OnProgress = Callable[[float, float | None, str | None], None]
+"""Hears how far a call is: progress, total where it is known, and a message."""
 _STUCK_AFTER = 2
 """Calls in a row without an answer after which a server is given up and started anew by the next call."""
 
@@ -44,22 +49,25 @@ class Connection:
         result_bytes: int = RESULT_BYTES,
         on_list_changed: Callable[[], None] | None = None,
         callbacks: Mapping[str, Any] | None = None,
+        make: Callable[..., Any] | None = None,
     ) -> None:
+        """`make` makes the client in place of the SDK's (see `raw_client`)."""
         self.name = name
         self.config = target if isinstance(target, ServerConfig) else None
         self.way = ""
         """The way of connecting that worked."""
         self._target = target
         self._ways = ways(self.config, remembered)
-        self._event_bytes = 2 * result_bytes + 1_048_576
+        self._message_bytes = 2 * max(result_bytes, KEPT_BYTES) + 1_048_576
         self._on_list_changed = on_list_changed
         self._callbacks = dict(callbacks or {})
+        self._make = make
         self._mark = guardian.new_mark()
         self._stop = asyncio.Event()
         self._client: Any = None
         self._stderr: StderrTail | None = None
         self._rubbish: list[str] = []
-        self._trouble = ""
+        self._trouble = self._excess = ""
         self._silent_calls = self._calls_in_flight = 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ready.add_done_callback(_retrieve)
@@ -72,6 +80,11 @@ class Connection:
         await asyncio.shield(self._ready)
 
     @property
+    def client(self) -> Any:
+        """The connected client; None where there is none."""
+        return self._client
+
+    @property
     def alive(self) -> bool:
         """Whether the other side is neither known to be gone nor stuck: silent in call after call."""
         if self._client is None or self._stop.is_set() or sdk_internals.is_closed(self._client.session):
@@ -81,7 +94,9 @@ class Connection:
     async def listing(self) -> Listing:
         """The server's tools as it lists them now. Raises `ServerError`."""
         try:
-            return await listing.fetch(self._client)
+            found = await listing.fetch(self._client)
+            others = await offers.offered(self._client) if self.config is not None else []
+            return replace(found, tools=(*found.tools, *others))
         except Exception as error:
             failure = call_failure(error, self._evidence(), "tools/list", listing.LIST_SECONDS)
             if isinstance(failure, ServerError):
@@ -89,21 +104,43 @@ class Connection:
             raise ServerStartError(f"server {self.name!r} does not list its tools: {failure.message}", server=self.name,
                                    where=self._evidence().where, mend="check that it offers tools") from error
 
-    async def call(self, tool_name: str, arguments: Mapping[str, object], timeout_seconds: float | None = None) -> Any:
+    async def call(
+        self, tool_name: str, arguments: Mapping[str, object], timeout_seconds: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Any:  # fmt: skip
         """Call a tool and return the SDK's `CallToolResult`. Raises `ServerError` or `ToolFailed`.
 
         After `timeout_seconds`, or when the caller is cancelled, the call is cancelled on the server as well.
         """
-        seconds = timeout_seconds or (self.config.call_seconds if self.config else CALL_SECONDS)
+        seconds = self._seconds(timeout_seconds)
+        return await self._guarded(
+            lambda: self._client.call_tool(
+                tool_name, dict(arguments), read_timeout_seconds=seconds, progress_callback=_reporting(on_progress)
+            ),
+            tool_name, seconds, _BACKSTOP_SECONDS,
+        )  # fmt: skip
+
+    async def ask(
+        self, method: str, arguments: Mapping[str, object], timeout_seconds: float | None = None
+    ) -> Any:
+        """Send a request that is no call of a tool (see `offers`). Raises as `call` does."""
+        return await self._guarded(
+            lambda: offers.ask(self._client, method, arguments), method, self._seconds(timeout_seconds), 0.0
+        )
+
+    def _seconds(self, timeout_seconds: float | None) -> float:
+        return timeout_seconds or (self.config.call_seconds if self.config else CALL_SECONDS)
+
+    async def _guarded(self, work: Callable[[], Awaitable[Any]], what: str, seconds: float, more_seconds: float) -> Any:
         self._calls_in_flight += 1
         try:
-            async with asyncio.timeout(seconds + _BACKSTOP_SECONDS):
-                result = await self._client.call_tool(tool_name, dict(arguments), read_timeout_seconds=seconds)
+            async with asyncio.timeout(seconds + more_seconds):
+                result = await work()
             self._silent_calls = 0
             return result
         except Exception as error:
             await asyncio.sleep(0)  # a dying server's last words may have just arrived
-            failure = call_failure(error, self._evidence(), f"{self.name}.{tool_name}", seconds)
+            failure = call_failure(error, self._evidence(), f"{self.name}.{what}", seconds)
             self._silent_calls = self._silent_calls + 1 if isinstance(failure, ServerTimeout) else 0
             raise failure from error
         finally:
@@ -148,7 +185,8 @@ class Connection:
         stack = AsyncExitStack()
         try:
             async with stack:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds) as limit:
+                    self._be_patient(limit)
                     self._client = await stack.enter_async_context(self._open_client(way))
                 self._stderr.started()
                 self.way = way
@@ -164,11 +202,19 @@ class Connection:
             self._end_leftovers()
         return None
 
+    def _be_patient(self, limit: asyncio.Timeout) -> None:
+        """A person who signs in takes longer than a server may."""
+        auth = self._callbacks.get("auth")
+        if auth is not None:
+            loop = asyncio.get_running_loop()
+            auth.on_sign_in = lambda: limit.reschedule(loop.time() + SIGN_IN_SECONDS)
+
     def _open_client(self, way: str) -> Any:
         assert self._stderr is not None
         return client_for(
             self._target, way, stderr=self._stderr, mark=self._mark, handler=self._on_message,
-            event_bytes=self._event_bytes, callbacks=self._callbacks, on_trouble=self._note_trouble,
+            message_bytes=self._message_bytes, callbacks=self._callbacks, on_trouble=self._note_trouble,
+            on_excess=self._end_excess, make=self._make,
         )
 
     def _connect_seconds(self, attempt: int) -> float:
@@ -181,7 +227,12 @@ class Connection:
     def _evidence(self) -> Evidence:
         lines = self._stderr.lines() if self._stderr else []
         text = self._stderr.text() if self._stderr else ""
-        return Evidence(self.name, self.config, lines, text, tuple(self._rubbish), self._trouble)
+        return Evidence(self.name, self.config, lines, text, tuple(self._rubbish), self._trouble, self._excess)
+
+    def _end_excess(self, size: int) -> None:
+        """The server sends more in one message than anybody asked for: it is given up, the next call starts it anew."""
+        self._excess = f"more than {size / 1e6:.0f} MB in one message"
+        self._stop.set()
 
     def _note_trouble(self, what: str) -> None:
         self._trouble = what
@@ -210,6 +261,18 @@ class Connection:
     def _end_leftovers(self) -> None:
         if self._has_process:
             end_leftovers(self._mark)
+
+
+def _reporting(on_progress: OnProgress | None) -> Any:
+    """Progress as the SDK tells it; a report that nobody can use is no reason for a call to fail."""
+    if on_progress is None:
+        return None
+
+    async def report(progress: float, total: float | None, message: str | None) -> None:
+        with suppress(Exception):
+            on_progress(progress, total, message)
+
+    return report
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:

@@ -29,6 +29,8 @@ class Evidence:
     """Lines of its standard output that are no JSON-RPC."""
     trouble: str = ""
     """The last HTTP exchange that failed."""
+    excess: str = ""
+    """What it sent too much of, if that is why it was given up."""
 
     @property
     def where(self) -> str:
@@ -74,6 +76,8 @@ def call_failure(error: BaseException, evidence: Evidence, tool: str, seconds: f
     if isinstance(cause, TimeoutError):
         return _timeout(evidence, tool, seconds)
     if type(cause).__name__ in ("ClosedResourceError", "BrokenResourceError", "EndOfStream"):
+        if evidence.excess:
+            return _excess(evidence, tool)
         return _died(evidence, tool)
     return ServerProtocolError(
         f"server {evidence.name!r} answered {tool} with something unusable: {_short(cause)}{evidence.story}",
@@ -145,6 +149,8 @@ def _remote_failure(cause: BaseException, evidence: Evidence) -> ServerError:
     mend = "check the address, and that the server is running"
     if any(status in what for status in ("401", "403")):
         mend = 'it asks for credentials: set "headers", for example {"Authorization": "Bearer ${TOKEN}"}'
+    if type(cause).__name__ == "NobodyToSignIn":
+        what, mend = _short(cause), f"atlas mcp login {shlex.quote(evidence.name)}"
     return ServerStartError(
         f"server {evidence.name!r} cannot be reached at {address}: {what}{evidence.story}",
         server=evidence.name, where=evidence.where, mend=mend,
@@ -158,10 +164,21 @@ def _protocol_error(code: int, message: str, evidence: Evidence, tool: str, seco
         return _timeout(evidence, tool, seconds)
     if "exceeded the" in message and "byte limit" in message:
         return ToolFailed(f"the result is too large: {message}", kind="too_large", where=tool, mend="ask for less")
+    if evidence.excess:
+        return _excess(evidence, tool)
     if code == CONNECTION_CLOSED or message == "Session terminated":
         return _died(evidence, tool)
     kind = {INVALID_PARAMS: "invalid", METHOD_NOT_FOUND: "not_found"}.get(code, "failed")
     return ToolFailed(message[:2_000] or f"protocol error {code}", kind=kind, where=tool)
+
+
+def _excess(evidence: Evidence, tool: str) -> ToolFailed:
+    error = ToolFailed(
+        f"server {evidence.name!r} sent {evidence.excess} during {tool} and was given up; the call may have taken effect",
+        kind="too_large", where=tool, mend="ask for less: a filter, a page or a range",
+    )
+    error.fate = "unknown"
+    return error
 
 
 def _timeout(evidence: Evidence, tool: str, seconds: float | None) -> ServerTimeout:

@@ -9,8 +9,12 @@
     │   ├── ServerTimeout             it did not answer in time (the call was cancelled on the server)
     │   └── ServerProtocolError       it answered, but not with what the protocol demands
     ├── UnknownTool                   no server lists a tool of that name
+    ├── ToolChanged                   the tool is no longer what was approved; nothing was sent
     ├── ArgumentError                 the arguments do not fit the tool's schema; nothing was sent
     └── ToolFailed                    the tool ran and reported an error
+
+`.fate` says what became of the call: `not_sent`, `failed` (the tool ran and says so), or `unknown` (it was sent, and may
+have taken effect).
 
 Catch `RegistryError` around a call to turn any of them into an error of the program that made it; `.kind` is the word
 that a program sees as `ToolError.kind`. Texts that come from a server are untrusted, whatever class carries them.
@@ -18,17 +22,24 @@ that a program sees as `ToolError.kind`. Texts that come from a server are untru
 
 from __future__ import annotations
 
+from typing import Literal
+
+Fate = Literal["not_sent", "failed", "unknown"]
+
 
 class RegistryError(Exception):
     """Something went wrong at `where` (file, server, field, tool); `mend` says what to do next."""
 
     kind = "failed"
+    fate: Fate = "not_sent"
 
     def __init__(self, message: str, *, where: str = "", mend: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.mend = mend
+        if where or mend:
+            self.add_note(" - ".join(filter(None, (where, mend))))  # for who reads a traceback
 
 
 class ConfigError(RegistryError):
@@ -56,21 +67,32 @@ class ServerStartError(ServerError):
 class ServerDied(ServerError):
     """The connection ended while in use; whether the call took effect is unknown."""
 
+    fate: Fate = "unknown"
+
 
 class ServerTimeout(ServerError):
     """The server did not answer in time."""
 
     kind = "timeout"
+    fate: Fate = "unknown"
 
 
 class ServerProtocolError(ServerError):
     """The server answered, but not with what the protocol demands."""
+
+    fate: Fate = "unknown"
 
 
 class UnknownTool(RegistryError):
     """No server lists a tool of that name."""
 
     kind = "not_found"
+
+
+class ToolChanged(RegistryError):
+    """The tool's description or schema is no longer what was approved; nothing was sent."""
+
+    kind = "changed"
 
 
 class ArgumentError(RegistryError):
@@ -81,6 +103,8 @@ class ArgumentError(RegistryError):
 
 class ToolFailed(RegistryError):
     """The tool ran and reported an error of a `kind` such as `failed`, `not_found`, `invalid`, `denied` or `too_large`."""
+
+    fate: Fate = "failed"
 
     def __init__(self, message: str, *, kind: str = "failed", where: str = "", mend: str = "") -> None:
         super().__init__(message, where=where, mend=mend)

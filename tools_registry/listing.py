@@ -6,8 +6,9 @@ nothing of a listing is believed to be reasonable in size.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .sdk_internals import adopt_listing, raw_request
@@ -28,6 +29,8 @@ class ListedTool:
     output_schema: dict[str, Any] | None = None
     read_only_hint: bool = False
     idempotent_hint: bool = False
+    method: str = ""
+    """The request behind it, where it is no tool of the server but stands for something else that it offers."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,39 @@ class Listing:
     """Name and version by which the server calls itself."""
     protocol: str = ""
     ttl_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is kept of a listing beside its tools, so that a server is known without reading them."""
+
+    problems: tuple[str, ...] = ()
+    instructions: str = ""
+    identity: str = ""
+    protocol: str = ""
+    ttl_seconds: float | None = None
+    tool_count: int = 0
+    digest: str = ""
+    """A hash of the whole listing: equal digests, equal tools."""
+
+
+def head_of(listing: Listing) -> Head:
+    """The head of a listing."""
+    digest = hashlib.sha256(encode(listing).encode()).hexdigest()
+    said = {name: getattr(listing, name) for name in ("problems", "instructions", "identity", "protocol", "ttl_seconds")}
+    return Head(**said, tool_count=len(listing.tools), digest=digest)
+
+
+def encode(listing: Listing) -> str:
+    """A listing as JSON; the same for equal listings."""
+    return json.dumps(asdict(listing), separators=(",", ":"))
+
+
+def decode(text: str) -> Listing:
+    """What `encode` wrote. Raises `ValueError`, `TypeError` or `KeyError` where another version wrote it."""
+    data = json.loads(text)
+    tools = tuple(ListedTool(**tool) for tool in data.pop("tools"))
+    return Listing(tools=tools, problems=tuple(data.pop("problems")), **data)
 
 
 async def fetch(client: Any, *, timeout_seconds: float = LIST_SECONDS) -> Listing:

@@ -9,17 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from types import TracebackType
+from typing import Self
 
 from . import arguments as checking
+from .cards import Card
 from .catalogue import Catalogue
-from .config import ServerConfig
-from .errors import UnknownTool
+from .config import CALL_SECONDS, ServerConfig
+from .connection import Connection, OnProgress
+from .errors import ServerError, ToolChanged, UnknownTool
 from .identifiers import server_identifiers
-from .results import RESULT_BYTES, native
-from .search import Hit, ToolIndex
-from .server import Server
+from .keeping import Keep
+from .offers import value_of
+from .results import RESULT_BYTES, native, sized
+from .search import Hit
+from .server import Callbacks, Server
+from .space import Space, space_of
 from .tool import Tool
 
 STARTS_AT_ONCE = 4
@@ -55,8 +60,8 @@ class Registry:
             value = await registry.call(tool, {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"})
 
     The hints of in-process servers (read-only, idempotent) are trusted, those of others only with `trustHints`.
-    `callbacks` are handed to the SDK's client (`elicitation_callback`, `sampling_callback`, ...); `on_progress` is told
-    in a line when servers are being listed for the first time.
+    `callbacks` gives for each configured server what is handed to the SDK's client (`elicitation_callback`, ...);
+    `on_progress` is told in a line when servers are being listed for the first time.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class Registry:
         *,
         in_process: Mapping[str, object] | None = None,
         catalogue: Catalogue | None = None,
-        callbacks: Mapping[str, Any] | None = None,
+        callbacks: Callbacks | None = None,
         on_progress: Callable[[str], None] | None = None,
         result_bytes: int = RESULT_BYTES,
     ) -> None:
@@ -78,12 +83,13 @@ class Registry:
         names = server_identifiers([name for name, _ in targets])
         self._servers = {
             name: Server(name, original, target, self.catalogue, result_bytes=result_bytes, callbacks=callbacks,
-                         on_change=self._forget_index)
+                         on_change=self._forget_space)
             for name, (original, target) in zip(names, targets, strict=True)
         }
-        self._tools: dict[str, Tool] | None = None
-        self._index: ToolIndex | None = None
+        self._space: Space | None = None
+        self._cards: dict[str, Card] | None = None
         self._validator = checking.ArgumentValidator()
+        self._told: list[str] = []
         self._just_asked: set[str] = set()
         self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
 
@@ -109,10 +115,15 @@ class Registry:
 
     @property
     def tools(self) -> Mapping[str, Tool]:
-        """All tools by full name."""
-        if self._tools is None:
-            self._tools = {tool.full_name: tool for server in self._servers.values() for tool in server.tools}
-        return MappingProxyType(self._tools)
+        """All tools by full name. With a catalogue on disk each is read when it is asked for."""
+        return self._toolspace()
+
+    @property
+    def cards(self) -> Mapping[str, Card]:
+        """What programs must know of each tool, by full name; the same object until a tool changes."""
+        if self._cards is None:
+            self._cards = {card.full_name: card for card in self._toolspace().cards()}
+        return self._cards
 
     @property
     def servers(self) -> Sequence[ServerInfo]:
@@ -122,19 +133,23 @@ class Registry:
     @property
     def warnings(self) -> list[str]:
         """What did not go well without stopping anything: the catalogue, servers without a list, tools left out."""
-        found = list(self.catalogue.warnings)
+        found = [*self.catalogue.warnings, *self._told]
         for server in self._servers.values():
             found += [f"server {server.server_name}: {server.problem}"] if server.problem else []
-            found += [f"server {server.server_name}: tool {line}" for line in server.listing.problems]
+            found += [f"server {server.server_name}: tool {line}" for line in server.head.problems]
         return found
 
     def search(self, query: str, k: int = 8) -> list[Hit]:
         """The `k` best tools for a query, best first."""
-        return self._searchable().search(query, k)
+        return self._toolspace().index.search(query, k)
 
     def first_view(self, task: str, *, minimum: int = 8, limit: int = 16) -> list[Tool]:
         """The tools that a run shows before its first turn, best first."""
-        return self._searchable().first_view(task, minimum=minimum, limit=limit)
+        return self._toolspace().index.first_view(task, minimum=minimum, limit=limit)
+
+    def view(self, task: str, *, minimum: int = 8, limit: int = 16) -> list[Hit]:
+        """The first view with what each tool is worth; 0 for one that only fills up."""
+        return self._toolspace().index.view(task, minimum=minimum, limit=limit)
 
     def tool(self, full_name: str) -> Tool:
         """The tool of that name. Raises `UnknownTool`, which names the nearest ones."""
@@ -146,10 +161,11 @@ class Registry:
     def nearest(self, full_name: str) -> list[str]:
         """The full names most like `full_name`, best first."""
         server, _, name = full_name.partition(".")
-        inside = [tool.name for tool in self._servers[server].tools] if server in self._servers else []
+        known = list(self.tools)
+        inside = [one.partition(".")[2] for one in known if one.startswith(f"{server}.")]
         same_server = [f"{server}.{close}" for close in checking.nearest(name, inside, 2)]
-        elsewhere = [tool.full_name for tool in self.tools.values() if tool.name == name]
-        anywhere = checking.nearest(full_name, self.tools, 3)
+        elsewhere = [one for one in known if one.partition(".")[2] == name]
+        anywhere = checking.nearest(full_name, known, 3)
         return list(dict.fromkeys([*same_server, *elsewhere, *anywhere]))[:3]
 
     def validate(self, tool: Tool, arguments: Mapping[str, object]) -> dict[str, object]:
@@ -157,25 +173,58 @@ class Registry:
         return self._validator.validate(tool, arguments)
 
     async def call(
-        self, tool: Tool, arguments: Mapping[str, object], *, timeout_seconds: float | None = None
-    ) -> object:
+        self, tool: Tool, arguments: Mapping[str, object], *, timeout_seconds: float | None = None,
+        sent: dict[str, object] | None = None, as_approved: bool = False, keep: Keep | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> object:  # fmt: skip
         """Call a tool and return its result as a native value that JSON can hold.
 
-        Starts the tool's server where it is not running. Arguments are validated first. Raises `ArgumentError`,
-        `ToolFailed`, `UnknownTool`, or a `ServerError`.
+        Starts the tool's server where it is not running. Arguments are validated first, unless `sent` is what `validate`
+        made of them. `as_approved` says that a person agreed to `tool` as it is given: where its server lists it otherwise
+        by now, nothing is sent. `keep` writes results that are too large, and bytes, to files (see `keeping`).
+        Raises `ArgumentError`, `ToolChanged`, `ToolFailed`, `UnknownTool`, or a `ServerError`.
         """
         server = self._servers.get(tool.server)
         if server is None:
             raise self._unknown(tool.full_name)
-        sent = self.validate(tool, arguments)
-        connection = await server.connected(self._starting, self._note_start)
-        if tool.full_name not in self.tools:
+        sent = self.validate(tool, arguments) if sent is None else sent
+        if server.direct is not None:
+            return await server.direct.call(
+                tool.tool_name or tool.name, sent, timeout_seconds=timeout_seconds or CALL_SECONDS,
+                result_bytes=self._result_bytes,
+            )  # fmt: skip
+        connection = await self._connected(server)
+        now = self.tools.get(tool.full_name)
+        if now is None:
             raise self._unknown(tool.full_name)
-        result = await connection.call(tool.tool_name or tool.name, sent, timeout_seconds)
+        if not now.same_offer(tool):
+            if as_approved:
+                raise ToolChanged(
+                    f"{tool.full_name} is no longer what was approved: its server describes it anew; nothing was sent",
+                    where=tool.full_name, mend=f"load_tools({tool.full_name!r}) shows it as it is now",
+                )
+            sent = self.validate(now, arguments)
+        if now.method:
+            answer = await connection.ask(now.method, sent, timeout_seconds)
+            return sized(value_of(now.method, answer, keep), now.full_name, self._result_bytes, keep)
+        result = await connection.call(now.tool_name or now.name, sent, timeout_seconds, on_progress)
         return native(
-            result, tool=tool.full_name, output_schema=tool.output_schema, limit_bytes=self._result_bytes,
-            own=server.config is None,
+            result, tool=now.full_name, output_schema=now.output_schema, limit_bytes=self._result_bytes,
+            own=server.config is None, keep=keep, wrong=lambda value: self._validator.wrong_result(now, value),
+            on_warning=self._warn,
         )
+
+    async def _connected(self, server: Server) -> Connection:
+        try:
+            return await server.connected(self._starting, self._note_start)
+        except ServerError as error:
+            error.fate = "not_sent"
+            error.message += "; the call was not sent"
+            raise
+
+    def _warn(self, line: str) -> None:
+        if line not in self._told:
+            self._told.append(line)
 
     async def refresh(self, server_name: str | None = None) -> None:
         """List all servers again, or the one of that name (identifier or original); starts and stops them.
@@ -202,14 +251,18 @@ class Registry:
 
     async def _close(self) -> None:
         await asyncio.gather(*(server.close() for server in self._servers.values()))
+        self._forget_space()
 
-    def _searchable(self) -> ToolIndex:
-        if self._index is None:
-            self._index = ToolIndex(self.tools.values())
-        return self._index
+    def _toolspace(self) -> Space:
+        if self._space is None:
+            outside = any(server.config is not None for server in self._servers.values())
+            self._space = space_of([*self._servers.values()], self.catalogue.path if outside else None)
+        return self._space
 
-    def _forget_index(self) -> None:
-        self._tools = self._index = None
+    def _forget_space(self) -> None:
+        if self._space is not None:
+            self._space.close()
+        self._space = self._cards = None
 
     def _note_start(self, server: Server) -> None:
         if server.config is not None and server.server_name not in self.started:
@@ -227,9 +280,9 @@ def _without_repeats(servers: Sequence[ServerConfig]) -> list[ServerConfig]:
 
 
 def _info(server: Server) -> ServerInfo:
-    known = server.listing
+    known = server.head
     return ServerInfo(
-        name=server.name, server_name=server.server_name, tool_count=len(server.tools), instructions=known.instructions,
+        name=server.name, server_name=server.server_name, tool_count=server.tool_count, instructions=known.instructions,
         problem=server.problem, warnings=known.problems, identity=known.identity, protocol=known.protocol,
         listed_at=server.listed_at, in_process=server.config is None,
         source=server.config.source if server.config else "",

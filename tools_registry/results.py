@@ -2,16 +2,19 @@
 
 Structured content where the server gives it (without the `{"result": ...}` that the SDK puts around values that are no
 objects), else text that is JSON as the value it says, else the text. Several blocks make a list. An image, a sound or a
-binary resource becomes a small dict that says what it is and how large: a program has no use for its bytes.
+binary resource becomes a handle, and so does what is too large (see `keeping`). Structured content that does not fit the
+schema which its tool declares is not used: the text beside it is, where there is one.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from .errors import ToolFailed
+from .keeping import KEPT_BYTES, Keep, blob_handle, file_handle
 
 RESULT_BYTES = 4_000_000
 _PREFIX = re.compile(r"^Error executing tool [^\n:]{1,200}: ")
@@ -26,16 +29,38 @@ def native(
     output_schema: dict[str, Any] | None = None,
     limit_bytes: int = RESULT_BYTES,
     own: bool = False,
+    keep: Keep | None = None,
+    wrong: Callable[[object], str | None] = lambda value: None,
+    on_warning: Callable[[str], None] = lambda line: None,
 ) -> object:
     """The value of a `CallToolResult`. Raises `ToolFailed` where the tool reported an error or said too much.
 
-    `own` marks a server of this process, whose error texts end with their kind in brackets.
+    `own` marks a server of this process, whose error texts end with their kind in brackets. `keep` writes what is too large
+    for a program to a file; without it, that is an error. `wrong` judges structured content.
     """
     if result.is_error:
         raise _failure(result, tool, own)
-    value = _unwrapped(result, output_schema) if _is_structured(result) else _from_blocks(result.content)
-    _check_size(value, tool, limit_bytes)
-    return value
+    value = _structured(result, tool, output_schema, wrong, on_warning) if _is_structured(result) else _NOTHING
+    if value is _NOTHING:
+        value = _from_blocks(result.content, keep)
+    return sized(value, tool, limit_bytes, keep)
+
+
+_NOTHING = object()
+
+
+def _structured(
+    result: Any, tool: str, output_schema: dict[str, Any] | None, wrong: Callable[[object], str | None],
+    on_warning: Callable[[str], None],
+) -> Any:  # fmt: skip
+    problem = wrong(result.structured_content)
+    if problem is None:
+        return _unwrapped(result, output_schema)
+    said = f"the result of {tool} does not fit its outputSchema: {problem}"
+    if not result.content:
+        raise ToolFailed(f"{said}; the call was made", kind="invalid_result", where=tool, mend="tell the server's makers")
+    on_warning(f"{said}; its text is used instead")
+    return _NOTHING
 
 
 def _is_structured(result: Any) -> bool:
@@ -51,26 +76,33 @@ def _unwrapped(result: Any, output_schema: dict[str, Any] | None) -> Any:
     return value["result"] if wrapped and isinstance(value, dict) and list(value) == ["result"] else value
 
 
-def _from_blocks(blocks: list[Any]) -> Any:
-    values = [_from_block(block) for block in blocks]
+def _from_blocks(blocks: list[Any], keep: Keep | None) -> Any:
+    values = [native_block(block, keep) for block in blocks]
     if not values:
         return None
     return values[0] if len(values) == 1 else values
 
 
-def _from_block(block: Any) -> Any:
+def native_block(block: Any, keep: Keep | None) -> Any:
+    """One content block as a native value."""
     if block.type == "text":
         return from_text(block.text)
     if block.type in ("image", "audio"):
-        return {"kind": block.type, "mime_type": block.mime_type, "bytes": _decoded_size(block.data)}
+        return blob_handle(block.type, block.data, block.mime_type, keep)
     if block.type == "resource_link":
         return {"kind": "link", "uri": str(block.uri), "name": block.name, "mime_type": block.mime_type}
     if block.type == "resource":
-        resource = block.resource
-        handle = {"kind": "resource", "uri": str(resource.uri), "mime_type": resource.mime_type}
-        text = getattr(resource, "text", None)
-        return {**handle, "text": text} if text is not None else {**handle, "bytes": _decoded_size(resource.blob)}
+        return from_resource(block.resource, keep)
     return {"kind": str(block.type)}
+
+
+def from_resource(resource: Any, keep: Keep | None = None) -> dict[str, Any]:
+    """A resource as a dict with its text, or with the handle of its bytes."""
+    said = {"kind": "resource", "uri": str(resource.uri), "mime_type": resource.mime_type}
+    text = getattr(resource, "text", None)
+    if text is not None:
+        return {**said, "text": text}
+    return {**said, **blob_handle("resource", resource.blob, resource.mime_type, keep)}
 
 
 def from_text(text: str) -> Any:
@@ -102,20 +134,30 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
-def _decoded_size(data: str) -> int:
-    return len(data) * 3 // 4 - data[-2:].count("=")
+def check_size(value: Any, tool: str, limit_bytes: int) -> None:
+    """Raise `ToolFailed` where a result is larger than `limit_bytes`, or no plain value."""
+    sized(value, tool, limit_bytes, None)
 
 
-def _check_size(value: Any, tool: str, limit_bytes: int) -> None:
+def sized(value: Any, tool: str, limit_bytes: int, keep: Keep | None) -> Any:
+    """A value within `limit_bytes` as it is, a larger one as a handle. Raises `ToolFailed` where it cannot be kept."""
     try:
-        size = len(value) if isinstance(value, str) else len(json.dumps(value, ensure_ascii=False))
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     except (RecursionError, ValueError, TypeError) as error:
         raise ToolFailed(f"the result is no plain value: {error}", kind="failed", where=tool) from None
-    if size > limit_bytes:
+    if len(text) <= limit_bytes:
+        return value
+    most = limit_bytes if keep is None else max(limit_bytes, KEPT_BYTES)
+    if keep is None or len(text) > most:
         raise ToolFailed(
-            f"the result is {_megabytes(size)}, more than the limit of {_megabytes(limit_bytes)}",
+            f"the result is {_megabytes(len(text))}, more than the limit of {_megabytes(most)}",
             kind="too_large", where=tool, mend="ask for less: a filter, a page or a range",
         )
+    try:
+        return file_handle(value, text, keep)
+    except OSError as error:
+        raise ToolFailed(f"the result of {_megabytes(len(text))} cannot be kept: {error}", kind="too_large", where=tool,
+                         mend="ask for less, or make room on the disk") from None
 
 
 def _megabytes(size: int) -> str:

@@ -5,7 +5,9 @@ Written against mcp 2.3; each function says why the public way does not do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -35,3 +37,160 @@ def adopt_listing(session: Any, tools: Iterable[tuple[str, dict[str, Any]]]) -> 
 def is_closed(session: Any) -> bool:
     """Whether the other side is known to be gone; nothing public says so before a request is sent."""
     return bool(session._dispatcher._closed)
+
+
+def accept_deep_messages() -> None:
+    """Let messages through that are nested more deeply than pydantic reads JSON: one schema of a hundred levels would take
+    the whole tool list with it."""
+    import json
+
+    import mcp_types
+
+    adapter: Any = mcp_types.jsonrpc_message_adapter
+    strict = adapter.validate_json
+    if getattr(strict, "tolerant", False):
+        return
+
+    def validate_json(data: Any, **options: Any) -> Any:
+        try:
+            return strict(data, **options)
+        except ValueError as problem:
+            if "recursion limit" not in str(problem):
+                raise
+            try:
+                return adapter.validate_python(json.loads(data), **options)
+            except RecursionError:
+                raise problem from None
+
+    validate_json.tolerant = True  # type: ignore[attr-defined]
+    adapter.validate_json = validate_json
+
+
+_STDOUT_BOUND: ContextVar[tuple[int, Callable[[int], None]] | None] = ContextVar("stdout bound", default=None)
+
+
+def bound_stdout(most_chars: int, on_excess: Callable[[int], None]) -> None:
+    """Bound the lines of the stdio server that this task starts next; the SDK gathers a line without end.
+
+    It also joins a line to what it has for every 64 KB that come in, which takes minutes for a hundred megabytes: the stream
+    that is put in here hands out whole lines.
+    """
+    import mcp.client.stdio
+
+    stdio: Any = mcp.client.stdio
+    if not getattr(stdio.TextReceiveStream, "bounded", False):
+        stdio.TextReceiveStream = _bounded(stdio.TextReceiveStream)
+    _STDOUT_BOUND.set((most_chars, on_excess))
+
+
+def _bounded(base: Any) -> Any:
+    from anyio import EndOfStream
+
+    class Bounded(base):  # type: ignore[misc]
+        bounded = True
+
+        async def receive(self) -> str:
+            most, on_excess = _STDOUT_BOUND.get() or (sys.maxsize, _ignore)
+            parts: list[str] = []
+            size = 0
+            while True:
+                try:
+                    chunk: str = await super().receive()
+                except EndOfStream:
+                    if not parts:
+                        raise
+                    return "".join(parts)
+                parts.append(chunk)
+                size += len(chunk)
+                if "\n" in chunk:
+                    return "".join(parts)
+                if size > most:
+                    on_excess(size)
+                    raise EndOfStream
+
+    return Bounded
+
+
+def _ignore(size: int) -> None:
+    pass
+
+
+def forwarding_session(
+    dispatcher: Any,
+    message_handler: Any,
+    capabilities: dict[str, Any],
+    info: dict[str, Any],
+    asked: Callable[[str, Mapping[str, Any]], Awaitable[dict[str, Any]]],
+    told: Callable[[str, Mapping[str, Any]], Awaitable[None]],
+) -> Any:
+    """A `ClientSession` that hands on what the server asks and tells: the public one answers from typed callbacks, and
+    declares the capabilities that these stand for."""
+    import mcp_types
+    from mcp.client.session import ClientSession
+
+    class Forwarding(ClientSession):
+        def _build_capabilities(self, version: str) -> mcp_types.ClientCapabilities:
+            return mcp_types.ClientCapabilities.model_validate(capabilities, by_name=False)
+
+        async def _on_request(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+            return {} if method == "ping" else await asked(method, params or {})
+
+        async def _on_notify(self, dctx: Any, method: str, params: Mapping[str, Any] | None) -> None:
+            if method != "notifications/cancelled":
+                await told(method, params or {})
+            await super()._on_notify(dctx, method, params)
+
+    who = mcp_types.Implementation.model_validate(info, by_name=False)
+    return Forwarding(dispatcher=dispatcher, message_handler=message_handler, client_info=who)
+
+
+async def forward(
+    session: Any, method: str, params: dict[str, Any], envelope: dict[str, Any], on_progress: Any, timeout_seconds: float
+) -> dict[str, Any]:
+    """Send a request as it is; `envelope` replaces what the session would say of its own client (2026-07-28)."""
+    data: dict[str, Any] = {"method": method, "params": params}
+    options: dict[str, Any] = {"timeout": timeout_seconds}
+    session._stamp(data, options)
+    if envelope:
+        data["params"]["_meta"] = {**data["params"].get("_meta", {}), **envelope}
+    if on_progress is not None:
+        options["on_progress"] = on_progress
+    answer = await session._dispatcher.send_raw_request(method, data["params"], options)
+    return answer if isinstance(answer, dict) else {}
+
+
+async def forward_notification(session: Any, method: str, params: dict[str, Any]) -> None:
+    """Send a notification as it is."""
+    data: dict[str, Any] = {"method": method, "params": params}
+    options: dict[str, Any] = {}
+    session._stamp(data, options)
+    await session._dispatcher.notify(method, data["params"] or None, options)
+
+
+async def ask_client(session: Any, method: str, params: Mapping[str, Any], *, alone: bool = False) -> dict[str, Any]:
+    """Put a question to the client of a server session; the typed public form drops fields that it does not know.
+
+    It goes along with the request that the session belongs to, or `alone`, on the standing channel.
+    """
+    channel = session._connection.outbound if alone else session._request_outbound
+    answer = await channel.send_raw_request(method, dict(params))
+    return answer if isinstance(answer, dict) else {}
+
+
+async def tell_client(session: Any, method: str, params: Mapping[str, Any], *, alone: bool = False) -> None:
+    """Send a notification to the client of a server session, with its request or `alone`."""
+    channel = session._connection.outbound if alone else session._request_outbound
+    await channel.notify(method, dict(params) or None)
+
+
+def at_client_end(session: Any, callback: Callable[[], None]) -> object:
+    """Call `callback` when the connection of a server session ends; return what stands for that connection."""
+    connection = session._connection
+    connection.exit_stack.callback(callback)
+    return connection
+
+
+def connection_of(session: Any) -> object:
+    """What is the same for all requests of one client of a server (up to 2025-11-25), and of no other."""
+    connection: object = session._connection
+    return connection

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,13 +13,17 @@ from . import listing as listings
 from .catalogue import Catalogue, Entry
 from .config import ServerConfig
 from .connection import Connection
+from .direct import DirectServer
 from .errors import RegistryError, ServerTimeout
 from .identifiers import tool_identifiers
-from .listing import ListedTool, Listing
+from .listing import Head, ListedTool, Listing, head_of
 from .tool import Tool
 
 SILENCE_KEPT_SECONDS = 600.0
 """A server that did not answer is not waited for again by the runs of the next minutes; other failures show at once."""
+
+Callbacks = Callable[[ServerConfig], Mapping[str, Any]]
+"""What the SDK's client is to call when this server asks something."""
 
 
 class Server:
@@ -31,20 +37,22 @@ class Server:
         catalogue: Catalogue,
         *,
         result_bytes: int,
-        callbacks: Mapping[str, Any] | None,
+        callbacks: Callbacks | None,
         on_change: Callable[[], None],
     ) -> None:
         self.name = name
         self.server_name = server_name
         self.config = target if isinstance(target, ServerConfig) else None
-        self.listing = Listing()
+        self.direct = target if isinstance(target, DirectServer) else None
+        self.head = Head()
         self.listed_at: float | None = None
         self.problem: str | None = None
-        self.tools: list[Tool] = []
+        self._listing: Listing | None = None
+        self._tools: list[Tool] | None = None
         self._target = target
         self._catalogue = catalogue
         self._way: str | None = None
-        self._options: dict[str, Any] = {"result_bytes": result_bytes, "callbacks": callbacks}
+        self._result_bytes, self._callbacks = result_bytes, callbacks
         self._on_change = on_change
         self._list_is_old = False
         self._connection: Connection | None = None
@@ -58,15 +66,49 @@ class Server:
         again = f"; seen {entry.age_seconds:.0f} s ago, `atlas tools refresh` tries again" if entry.problem else ""
         self.problem = f"{entry.problem}{again}" if entry.problem else None
         self._way, self.listed_at = entry.way, entry.listed_at
-        self._take(entry.listing)
+        self._take(entry.head, None)
         return True
+
+    @property
+    def tools(self) -> list[Tool]:
+        """Its tools, made from the listing when they are first asked for."""
+        if self._tools is None:
+            if self._listing is None and self.config is not None:
+                self._listing = self._catalogue.listing(self.config.fingerprint)
+            listed = (self._listing or Listing()).tools
+            offered = [tool for tool in listed if self.config is None or self.config.offers(tool.name)]
+            names = tool_identifiers([tool.name for tool in offered])
+            self._tools = [self._tool(name, tool) for name, tool in zip(names, offered, strict=True)]
+        return self._tools
+
+    @property
+    def tool_count(self) -> int:
+        """How many tools it offers."""
+        config = self.config
+        everything = config is None or (config.include_tools is None and not config.exclude_tools)
+        return self.head.tool_count if everything else len(self.tools)
+
+    @property
+    def digest(self) -> str:
+        """Of everything that its tools are made of: its listing, its names and what the configuration says of them."""
+        config = self.config
+        said = (
+            [sorted(config.include_tools) if config.include_tools is not None else None, sorted(config.exclude_tools),
+             config.trust_hints, sorted(config.idempotent_tools)]
+            if config else None
+        )  # fmt: skip
+        parts = [self.head.digest, self.name, self.server_name, said]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     async def list_once(self, starting: asyncio.Semaphore) -> None:
         """Fetch the tool list, with a connection only for that; a failure becomes the server's `problem`."""
+        if self.direct is not None:
+            self._take(head_of(self.direct.listing), self.direct.listing)
+            return
         try:
             own = await listings.of_own_server(self._target) if self.config is None else None
             if own is not None:
-                self._take(own)
+                self._take(head_of(own), own)
                 return
             async with self._connecting, starting:
                 if self._connection is not None and self._connection.alive:
@@ -74,7 +116,7 @@ class Server:
                 else:
                     await self._list_apart()
         except RegistryError as error:
-            if isinstance(error, ServerTimeout) and self.config is not None and not self.tools:
+            if isinstance(error, ServerTimeout) and self.config is not None and not self.head.tool_count:
                 self._catalogue.put_problem(self.config.fingerprint, self.server_name, error.message)
             self.problem = error.message + (f" ({error.mend})" if error.mend else "")
         except Exception as error:  # whatever one server does, the others stay usable
@@ -102,6 +144,8 @@ class Server:
 
     async def close(self) -> None:
         """End the connection, also one that is just being opened."""
+        if self.direct is not None:
+            await self.direct.close()
         if self._opening is not None:
             await self._opening.close()
         async with self._connecting:
@@ -120,15 +164,18 @@ class Server:
         self._list_is_old = False
         fetched = await connection.listing()
         self._way, self.problem = connection.way, None
-        if self.config is not None and (fetched != self.listing or self.listed_at is None):
+        head = head_of(fetched)
+        if self.config is not None and (head.digest != self.head.digest or self.listed_at is None):
             entry = self._catalogue.put(self.config.fingerprint, self.server_name, fetched, connection.way)
             self.listed_at = entry.listed_at
-        if fetched != self.listing:
-            self._take(fetched)
+        if head.digest != self.head.digest:
+            self._take(head, fetched)
 
     def _new_connection(self) -> Connection:
+        asked = self._callbacks(self.config) if self._callbacks is not None and self.config is not None else {}
         self._opening = Connection(
-            self.server_name, self._target, remembered=self._way, on_list_changed=self._note_change, **self._options
+            self.server_name, self._target, remembered=self._way, on_list_changed=self._note_change,
+            result_bytes=self._result_bytes, callbacks=asked,
         )
         return self._opening
 
@@ -140,11 +187,8 @@ class Server:
     def _note_change(self) -> None:
         self._list_is_old = True
 
-    def _take(self, listing: Listing) -> None:
-        self.listing = listing
-        offered = [tool for tool in listing.tools if self.config is None or self.config.offers(tool.name)]
-        names = tool_identifiers([tool.name for tool in offered])
-        self.tools = [self._tool(name, tool) for name, tool in zip(names, offered, strict=True)]
+    def _take(self, head: Head, listing: Listing | None) -> None:
+        self.head, self._listing, self._tools = head, listing, None
         self._on_change()
 
     def _tool(self, name: str, listed: ListedTool) -> Tool:
@@ -153,6 +197,7 @@ class Server:
         tool = Tool(
             server=self.name, name=name, description=listed.description, input_schema=listed.input_schema,
             output_schema=listed.output_schema, server_name=self.server_name, tool_name=listed.name,
+            method=listed.method,
         )
         read_only = trusted and listed.read_only_hint
         return replace(tool, read_only=read_only, idempotent=named or read_only or (trusted and listed.idempotent_hint))

@@ -9,32 +9,76 @@ from __future__ import annotations
 
 import keyword
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from .tool import Tool
 
 DESCRIPTION_CHARS = 100
+STUB_CHARS = 480
+"""About a sixth of what nano's first view may take, and ten times a usual stub."""
 _READ_CHARS = 4000
 _DEPTH = 3
 _NESTING = 12
 """Longest chain of `anyOf`, `$ref`, ... that is followed: a hostile schema must end too."""
 _CHOICES = 12
+"""Most parts of a union that are read."""
+_OTHERS = "**others"
 _LITERAL_CHARS = 60
 _NAMES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much of a schema a stub shows."""
+
+    depth: int
+    choices: int
+
+
+_DETAILS = (Detail(3, 12), Detail(2, 8), Detail(1, 6), Detail(1, 3), Detail(0, 3))
+"""From all to little: a stub over `STUB_CHARS` is written again with less."""
+
+
 def stub(tool: Tool) -> str:
-    """Return the one-line stub of `tool`."""
+    """Return the one-line stub of `tool`, within `STUB_CHARS`."""
+    summary = summary_line(tool.description)
+    if tool.output_schema is None and tool.observed_schema:
+        summary = f"{summary} (result as observed)".strip()
+    comment = f"  # {summary}" if summary else ""
+    room = STUB_CHARS - len(comment)
+    for detail in _DETAILS:
+        parameters = _parameters(tool, detail)
+        result = _result(tool.output_schema or tool.observed_schema, detail)
+        arrow = f" -> {result}" if result else ""
+        text = _definition(tool, parameters, arrow)
+        if len(text) <= room:
+            return text + comment
+    return _shortened(tool, parameters, arrow, room) + comment
+
+
+def _definition(tool: Tool, parameters: list[str], arrow: str) -> str:
+    return f"def {tool.full_name}({', '.join(parameters)}){arrow}"
+
+
+def _shortened(tool: Tool, parameters: list[str], arrow: str, room: int) -> str:
+    """Leave out optional parameters from the end, then the types, then what is left; `**others` says there is more."""
+    required = [name for name, original in tool.parameter_identifiers.items() if original in tool.required]
+    for shown, least, end in ((parameters, len(required), arrow), (required, 0, "")):
+        for count in range(len(shown), least - 1, -1):
+            more = [_OTHERS] * (count < len(parameters))
+            text = _definition(tool, [*shown[:count], *more], end)
+            if len(text) <= room:
+                return text
+    return _definition(tool, [_OTHERS], "")
+
+
+def _parameters(tool: Tool, detail: Detail) -> list[str]:
     properties, required = tool.properties, tool.required
-    parameters = [
-        _parameter(name, properties[original], original in required, tool.input_schema)
+    return [
+        _parameter(name, properties[original], original in required, tool.input_schema, detail)
         for name, original in tool.parameter_identifiers.items()
     ]
-    result = _result(tool.output_schema)
-    arrow = f" -> {result}" if result else ""
-    summary = summary_line(tool.description)
-    comment = f"  # {summary}" if summary else ""
-    return f"def {tool.full_name}({', '.join(parameters)}){arrow}{comment}"
 
 
 def summary_line(description: str) -> str:
@@ -46,8 +90,8 @@ def summary_line(description: str) -> str:
     return sentence if len(sentence) <= DESCRIPTION_CHARS else sentence[: DESCRIPTION_CHARS - 3].rstrip() + "..."
 
 
-def _parameter(name: str, schema: Any, required: bool, root: dict[str, Any]) -> str:
-    kind = type_text(schema, root)
+def _parameter(name: str, schema: Any, required: bool, root: dict[str, Any], detail: Detail) -> str:
+    kind = type_text(schema, root, detail=detail)
     if required:
         return f"{name}: {kind}"
     default = schema.get("default") if isinstance(schema, dict) else None
@@ -61,45 +105,65 @@ def _literal(value: Any, limit: int = 40) -> str:
     return text if len(text) <= limit and text.isprintable() else "..."
 
 
-def _result(schema: dict[str, Any] | None) -> str:
+def _result(schema: dict[str, Any] | None, detail: Detail) -> str:
     if not isinstance(schema, dict) or not schema:
         return ""
     properties = schema.get("properties")
     if isinstance(properties, dict) and list(properties) == ["result"]:  # the SDK wraps results that are not objects
-        return type_text(properties["result"], schema)
-    return type_text(schema, schema)
+        return type_text(properties["result"], schema, detail=detail)
+    return type_text(schema, schema, detail=detail)
 
 
-def type_text(schema: Any, root: dict[str, Any], depth: int = 0, nesting: int = 0) -> str:
+def type_text(
+    schema: Any, root: dict[str, Any], depth: int = 0, nesting: int = 0, detail: Detail = _DETAILS[0]
+) -> str:
     """Python annotation of a JSON Schema; `root` resolves local `$ref`s, deep or recursive parts become `object`."""
-    if not isinstance(schema, dict) or depth > _DEPTH or nesting > _NESTING:
+    if not isinstance(schema, dict) or depth > detail.depth or nesting > _NESTING:
         return "object"
     nesting += 1
     if "$ref" in schema:
-        return type_text(_resolve(str(schema["$ref"]), root), root, depth + 1, nesting)
+        return type_text(_resolve(str(schema["$ref"]), root), root, depth + 1, nesting, detail)
     if "const" in schema:
-        return _choice([schema["const"]])
+        return _choice([schema["const"]], detail)
     if isinstance(schema.get("enum"), list):
-        return _choice(schema["enum"])
+        return _choice(schema["enum"], detail)
     for word in ("anyOf", "oneOf"):
         if isinstance(schema.get(word), list):
-            return _union([type_text(part, root, depth, nesting) for part in schema[word][:_CHOICES]])
+            parts = schema[word]
+            texts = [type_text(part, root, depth, nesting, detail) for part in parts[:_CHOICES]]
+            return _union(texts + ["object"] * (len(parts) > _CHOICES))
     if isinstance(schema.get("allOf"), list) and schema["allOf"]:
-        return type_text(schema["allOf"][0], root, depth, nesting)
+        return type_text(_together(schema, root), root, depth, nesting, detail)
     kind = schema.get("type")
     if isinstance(kind, list):
-        return _union([type_text({**schema, "type": one}, root, depth, nesting) for one in kind[:_CHOICES]])
+        return _union([type_text({**schema, "type": one}, root, depth, nesting, detail) for one in kind[:_CHOICES]])
     if kind == "array":
-        item = type_text(schema.get("items"), root, depth + 1, nesting)
+        item = type_text(schema.get("items"), root, depth + 1, nesting, detail)
         return "list" if item == "object" else f"list[{item}]"
     if kind == "object" or "properties" in schema:
-        return _object(schema, root, depth, nesting)
+        return _object(schema, root, depth, nesting, detail)
     return _NAMES.get(str(kind), "object")
 
 
-def _choice(values: list[Any]) -> str:
-    texts = [_literal(value, _LITERAL_CHARS) for value in values[:_CHOICES]]
-    return f"Literal[{', '.join(texts)}]" if texts else "object"
+def _together(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """A schema and the parts of its `allOf` as one: properties of all of them, else the word of the first that has it."""
+    whole = {word: value for word, value in schema.items() if word != "allOf"}
+    for given in schema["allOf"][:_CHOICES]:
+        part = _resolve(str(given["$ref"]), root) if isinstance(given, dict) and "$ref" in given else given
+        if not isinstance(part, dict):
+            continue
+        mine, others = whole.get("properties"), part.get("properties")
+        whole = {**part, **whole}
+        if isinstance(mine, dict) and isinstance(others, dict):
+            whole["properties"] = {**others, **mine}
+    return whole
+
+
+def _choice(values: list[Any], detail: Detail) -> str:
+    """A `Literal`; `...` stands for the values that are not shown."""
+    texts = [_literal(value, _LITERAL_CHARS) for value in values[: detail.choices]]
+    texts += ["..."] * (len(values) > detail.choices)
+    return f"Literal[{', '.join(dict.fromkeys(texts))}]" if texts else "object"
 
 
 def _union(parts: list[str]) -> str:
@@ -108,17 +172,19 @@ def _union(parts: list[str]) -> str:
     return " | ".join(unique) if unique else "object"
 
 
-def _object(schema: dict[str, Any], root: dict[str, Any], depth: int, nesting: int) -> str:
+def _object(schema: dict[str, Any], root: dict[str, Any], depth: int, nesting: int, detail: Detail) -> str:
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         properties = {}
     writable = all(name.isidentifier() and not keyword.iskeyword(name) for name in properties)
-    if not properties or not writable or depth >= _DEPTH or len(properties) > 10:
+    if not properties or not writable or depth >= detail.depth or len(properties) > 10:
         values = schema.get("additionalProperties")
         if isinstance(values, dict) and values and not properties:
-            return f"dict[str, {type_text(values, root, depth + 1, nesting)}]"
+            return f"dict[str, {type_text(values, root, depth + 1, nesting, detail)}]"
         return "dict"
-    fields = ", ".join(f"{name}={type_text(part, root, depth + 1, nesting)}" for name, part in properties.items())
+    fields = ", ".join(
+        f"{name}={type_text(part, root, depth + 1, nesting, detail)}" for name, part in properties.items()
+    )
     return f"dict({fields})"
 
 

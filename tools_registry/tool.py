@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .identifiers import parameter_identifiers
@@ -23,11 +25,19 @@ class Tool:
     """Trusted knowledge that calling changes nothing; a server's own hint counts only where the user trusts it."""
     idempotent: bool = False
     """Trusted knowledge that calling twice equals calling once."""
+    observed_schema: dict[str, Any] | None = field(default=None, hash=False)
+    """The shape of results seen so far, where the server declares none."""
+    method: str = ""
+    """The request behind it, where it stands for something else than a tool: `resources/read`, `prompts/get`, ..."""
 
     @property
     def full_name(self) -> str:
         """What a program writes, for example `files.find`."""
         return f"{self.server}.{self.name}"
+
+    def same_offer(self, other: Tool) -> bool:
+        """Whether both are described in the same words and take the same: what a person who approves a call sees."""
+        return (self.description, self.input_schema) == (other.description, other.input_schema)
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -45,10 +55,7 @@ class Tool:
     @property
     def parameter_identifiers(self) -> dict[str, str]:
         """Identifier of each parameter -> its original name, required ones first, else in the order of the schema."""
-        required = self.required
-        given = parameter_identifiers(self.properties)
-        ordered = sorted(given, key=lambda name: name not in required)
-        return {given[name]: name for name in ordered}
+        return dict(_identifiers(self))
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -65,6 +72,14 @@ class Tool:
             "properties": {name: self.properties[original] for name, original in names.items()},
             "required": [name for name, original in names.items() if original in required],
         }
+
+
+@lru_cache(maxsize=1_000)
+def _identifiers(tool: Tool) -> Mapping[str, str]:
+    """Asked for several times in every call."""
+    required = tool.required
+    given = parameter_identifiers(tool.properties)
+    return {given[name]: name for name in sorted(given, key=lambda name: name not in required)}
 
 
 def _names(required: object) -> list[str]:

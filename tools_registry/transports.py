@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from . import sdk_internals
 from .config import ServerConfig
 from .leftovers import MARK
+from .oauth import sign_in_first
 from .stderr import StderrTail
 
 logging.getLogger("mcp").addHandler(logging.NullHandler())  # a server's rubbish is reported, not printed
@@ -33,35 +35,41 @@ def ways(config: ServerConfig | None, remembered: str | None) -> list[str]:
 
 @asynccontextmanager
 async def client_for(
-    target: ServerConfig | object, way: str, *, stderr: StderrTail, mark: str, handler: MessageHandler, event_bytes: int,
-    callbacks: dict[str, Any], on_trouble: Callable[[str], None],
+    target: ServerConfig | object, way: str, *, stderr: StderrTail, mark: str, handler: MessageHandler, message_bytes: int,
+    callbacks: dict[str, Any], on_trouble: Callable[[str], None], on_excess: Callable[[int], None],
+    make: Callable[..., Any] | None = None,
 ) -> AsyncIterator[Any]:
-    """Connect to a server in one way; the SDK's `Client` is connected inside the block.
+    """Connect to a server in one way; the SDK's `Client`, or what `make` makes in its place, is connected inside.
 
-    `on_trouble` hears of failing HTTP exchanges, whose status the SDK does not pass on.
+    `on_trouble` hears of failing HTTP exchanges, whose status the SDK does not pass on; `on_excess` of a message of more
+    than `message_bytes`. Beside what the SDK's client takes, `callbacks` may hold `auth` for HTTP (see `oauth`).
     """
     from mcp import Client
 
+    sdk_internals.accept_deep_messages()
     options: dict[str, Any] = {"message_handler": handler, "cache": None, **callbacks}
+    auth = options.pop("auth", None)
     if not isinstance(target, ServerConfig):
         async with Client(target, **options) as client:  # type: ignore[arg-type]
             yield client
         return
     mode = "auto" if way == "auto" else "legacy"
     async with (
-        _transport(target, way, stderr, mark, event_bytes, on_trouble) as transport,
-        Client(transport, mode=mode, **options) as client,
+        _transport(target, way, stderr, mark, message_bytes, on_trouble, on_excess, auth) as transport,
+        (make or Client)(transport, mode=mode, **options) as client,
     ):
         yield client
 
 
 @asynccontextmanager
 async def _transport(
-    config: ServerConfig, way: str, stderr: StderrTail, mark: str, event_bytes: int, on_trouble: Callable[[str], None]
-) -> AsyncIterator[Any]:
+    config: ServerConfig, way: str, stderr: StderrTail, mark: str, message_bytes: int, on_trouble: Callable[[str], None],
+    on_excess: Callable[[int], None], auth: Any,
+) -> AsyncIterator[Any]:  # fmt: skip
     if config.transport == "stdio":
         from mcp import StdioServerParameters, stdio_client
 
+        sdk_internals.bound_stdout(message_bytes, on_excess)
         yield stdio_client(
             StdioServerParameters(
                 command=config.command, args=list(config.args), env={**config.env, MARK: mark}, cwd=config.cwd,
@@ -72,15 +80,21 @@ async def _transport(
     elif way == "sse":
         from mcp.client.sse import sse_client
 
-        yield sse_client(config.url, headers=dict(config.headers), timeout=_HTTP_SECONDS, sse_read_timeout=_SILENCE_SECONDS)
+        yield sse_client(
+            config.url, headers=dict(config.headers), timeout=_HTTP_SECONDS, sse_read_timeout=_SILENCE_SECONDS, auth=auth
+        )
     else:
         from mcp.client.streamable_http import streamable_http_client
 
-        async with _http_client(config, on_trouble) as client:
-            yield streamable_http_client(config.url, http_client=client, max_sse_event_size=event_bytes)
+        async with _http_client(config, message_bytes, on_trouble, on_excess, auth) as client:
+            if auth is not None:
+                await sign_in_first(client, config.url)
+            yield streamable_http_client(config.url, http_client=client, max_sse_event_size=message_bytes)
 
 
-def _http_client(config: ServerConfig, on_trouble: Callable[[str], None]) -> Any:
+def _http_client(
+    config: ServerConfig, message_bytes: int, on_trouble: Callable[[str], None], on_excess: Callable[[int], None], auth: Any
+) -> Any:
     import httpx2
 
     class Client(httpx2.AsyncClient):
@@ -92,7 +106,27 @@ def _http_client(config: ServerConfig, on_trouble: Callable[[str], None]) -> Any
                 raise
             if response.status_code >= 400:
                 on_trouble(f"HTTP {response.status_code}")
+            if "json" in response.headers.get("content-type", ""):
+                response.stream = Bounded(response.stream)
             return response
 
+    class Bounded(httpx2.AsyncByteStream):
+        """The body of one answer, as far as it is within bounds."""
+
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for chunk in self._stream:
+                size += len(chunk)
+                if size > message_bytes:
+                    on_excess(size)
+                    raise httpx2.ReadError(f"the answer exceeded the {message_bytes} byte limit")
+                yield chunk
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
     timeout = httpx2.Timeout(_HTTP_SECONDS, read=_SILENCE_SECONDS)
-    return Client(headers=dict(config.headers), timeout=timeout)
+    return Client(headers=dict(config.headers), timeout=timeout, auth=auth)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ..runtime import Episode, Runtime
 from .suites import SHARES, SuiteTask, suite_tasks
 from .task_files import FileTask, file_tasks
-from .worlds.base import Split, World
+from .worlds.base import Split, Task, World
 from .worlds.check import passes, same_answer
-from .worlds.rehearse import rehearse
+from .worlds.rehearse import Rehearsal, rehearse
 
 if TYPE_CHECKING:
     from ..runtime.policies.base import Policy
@@ -112,7 +112,7 @@ async def evaluate(
 
     tasks = _tasks(suite, split, limit, seed)
     policy = await _loaded(model, adapter)
-    report = EvalReport(suite, split, policy.identity.model, adapter)
+    report = EvalReport(suite, split, policy.identity.model, policy.identity.adapter)
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="atlas-eval-") as scratch, keep_warm():
@@ -151,7 +151,7 @@ async def _loaded(model: str | Policy, adapter: str | None) -> Policy:
 
     if not isinstance(model, str):
         return model
-    return await asyncio.to_thread(load_policy, model, adapter=None if adapter in (None, "none") else adapter)
+    return await asyncio.to_thread(load_policy, model, adapter=adapter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +175,26 @@ async def _run_world(item: SuiteTask, how: _How) -> TaskResult:
         runtime = Runtime(
             how.policy, workspace=getattr(state, "root", how.scratch), tools=servers_of(world, state),
             toolbox=bool(world.files), approve="auto", seed=how.seed, temperature=how.temperature, log=how.keep,
-            now=lambda: world.now,
+            remember=False, now=lambda: world.now,
         )  # fmt: skip
         async with runtime:
-            episode = await runtime.run(task.text, split=how.split, hidden=task.hidden)
-            said_no = episode.status == "gave_up" and episode.answer is not None
-            success, why = passes(
-                task, expected, answer=episode.answer, gave_up=said_no, snapshot=state.snapshot()
-            )  # fmt: skip
-            if episode.status not in ("answered", "gave_up"):
-                success, why = False, f"{episode.status}: {episode.error or ''}".strip()
-            elif success and not task.impossible and episode.answer is None and task.answer_matters:
-                success, why = False, "no answer"
+            episode = await runtime.run(task.text, split=how.split, hidden=task.hidden, origin=item.name)
+            success, why = world_verdict(task, expected, episode, state.snapshot())
             runtime.store.set_outcome(episode.id, "known", 1.0 if success else 0.0, why)
         return _result(item.name, task.family, task.text, episode, success, why)
     finally:
         state.close()
+
+
+def world_verdict(task: Task, expected: Rehearsal, episode: Episode, snapshot: dict[str, Any]) -> tuple[bool, str]:
+    """Whether an episode solved a task of a world, whose state it left as `snapshot`, and why not."""
+    said_no = episode.status == "gave_up" and episode.answer is not None
+    success, why = passes(task, expected, answer=episode.answer, gave_up=said_no, snapshot=snapshot)
+    if episode.status not in ("answered", "gave_up"):
+        return False, f"{episode.status}: {episode.error or ''}".strip()
+    if success and not task.impossible and episode.answer is None and task.answer_matters:
+        return False, "no answer"
+    return success, why
 
 
 async def _run_file(task: FileTask, how: _How) -> TaskResult:
@@ -200,7 +204,7 @@ async def _run_file(task: FileTask, how: _How) -> TaskResult:
         how.scratch.mkdir()
     runtime = Runtime(
         how.policy, workspace=how.scratch, approve="auto", seed=how.seed, temperature=how.temperature, log=how.keep,
-        check=task.check,
+        remember=False, check=task.check,
     )  # fmt: skip
     async with runtime:
         episode = await runtime.run(task.text, split=how.split)

@@ -8,9 +8,11 @@ a tenth that no tool can do.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast, get_args
 
 from .worlds.base import Split, Task, World
 
@@ -34,14 +36,29 @@ class SuiteTask:
 
 def suite_tasks(suite: str, split: Split, limit: int, seed: int = 0) -> Iterator[SuiteTask]:
     """The first `limit` tasks of a suite. Raises `KeyError` for an unknown suite."""
+    for number, family in zip(range(limit), _deck(suite, seed), strict=False):
+        yield _make(suite, split, family, seed, number)
+
+
+def suite_task(name: str) -> SuiteTask:
+    """The task of that name (`worlds:hard/practice/0/17`), made again. Raises `KeyError` for a name of no suite."""
+    suite, _, rest = name.partition("/")
+    split, _, place = rest.partition("/")
+    seed, _, number = place.partition("/")
+    if suite not in SHARES or split not in get_args(Split) or not number.isdecimal():
+        raise KeyError(name)
+    family = next(itertools.islice(_deck(suite, int(seed)), int(number), None))
+    return _make(suite, cast(Split, split), family, int(seed), int(number))
+
+
+def _deck(suite: str, seed: int) -> Iterator[str]:
+    """The families of the tasks of a suite, one after the other."""
     shares = SHARES[suite]
-    deck: list[str] = []
     shuffle = random.Random(f"{suite}:{seed}")
-    for number in range(limit):
-        if not deck:
-            deck = [family for family, share in shares.items() for _ in range(share)]
-            shuffle.shuffle(deck)
-        yield _make(suite, split, deck.pop(), seed, number)
+    while True:
+        deck = [family for family, share in shares.items() for _ in range(share)]
+        shuffle.shuffle(deck)
+        yield from reversed(deck)
 
 
 def _make(suite: str, split: Split, family: str, seed: int, number: int) -> SuiteTask:

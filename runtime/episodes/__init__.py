@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .episode import ContextUse, Episode
-from .export import export_episodes
+from .export import export_episodes, export_table, export_trajectories
 from .merge import import_episodes
 from .rows import CallRow, EpisodeRow, Record, TurnRow
 from .store import EpisodeStore, open_store
@@ -17,6 +17,8 @@ __all__ = [
     "Record",
     "TurnRow",
     "export_episodes",
+    "export_table",
+    "export_trajectories",
     "import_episodes",
     "open_store",
 ]

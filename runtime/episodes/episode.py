@@ -51,6 +51,8 @@ class Episode:
     notes: tuple[str, ...] = field(default=())
     unreachable: tuple[str, ...] = field(default=())
     """Servers that could not be reached or broke down."""
+    route: dict[str, Any] | None = None
+    """Where a router chose the model: which, why, what it cost, and what was tried before."""
 
     @property
     def solved(self) -> bool:
@@ -58,7 +60,7 @@ class Episode:
         return self.status == "answered" and self.reward != 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `atlas run --json` prints."""
+        """The object that `atlas run --json` prints; `route` only where a router chose."""
         return {
             "episode": self.id,
             "status": self.status,
@@ -71,4 +73,4 @@ class Episode:
             "seconds": round(self.seconds, 3),
             "model": self.model,
             "adapter": self.adapter,
-        }
+        } | ({"route": self.route} if self.route else {})

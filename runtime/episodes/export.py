@@ -1,18 +1,20 @@
-"""Episodes as files: whole ones as JSON lines, which other machines can merge into their log, or as chat messages."""
+"""Episodes as files: whole ones as JSON lines, which other machines can merge; chat messages; ATIF; a Parquet table."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from .atif import trajectory_of
 from .codec import from_text, unpack_floats, unpack_ids
 from .redact import Redaction
 from .rows import Record, TurnRow
 from .store import EpisodeStore
 
 FORMAT = "atlas-episode-1"
-Format = Literal["jsonl", "messages"]
+Format = Literal["jsonl", "messages", "atif"]
 JSON_COLUMNS = frozenset(
     "answer settings servers_started notes in_view sampler constrained error value variables loaded arguments".split()
 )
@@ -25,16 +27,50 @@ def export_episodes(
     store: EpisodeStore, out: TextIO, *, format: Format = "jsonl", redact: bool = False, ids: list[str] | None = None
 ) -> int:
     """Write episodes (all, oldest first) to `out`, one JSON object a line; returns how many episodes."""
-    redaction = Redaction() if redact else None
-    count = 0
-    for identifier in store.ids() if ids is None else [store.find(key).id for key in ids]:
-        lines = [document_of(store, identifier)] if format == "jsonl" else list(_messages(store.get(identifier)))
-        for line in lines:
-            if redaction:
-                line = redaction.document(line) if format == "jsonl" else redaction.value(line)
+    if format != "messages":
+        count = 0
+        for document in documents(store, redact=redact, ids=ids):
+            line = trajectory_of(document) if format == "atif" else document
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count += 1
+        return count
+    redaction = Redaction() if redact else None
+    chosen = _chosen(store, ids)
+    for identifier in chosen:
+        for line in _messages(store.get(identifier)):
+            out.write(json.dumps(redaction.value(line) if redaction else line, ensure_ascii=False) + "\n")
+    return len(chosen)
+
+
+def export_trajectories(store: EpisodeStore, folder: Path, *, redact: bool = False, ids: list[str] | None = None) -> int:
+    """Write each episode as an ATIF file of its own, named by its id; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    count = 0
+    for document in documents(store, redact=redact, ids=ids):
+        path = folder / f"{document['episode']['id']}.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(trajectory_of(document), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         count += 1
     return count
+
+
+def export_table(store: EpisodeStore, target: Path, *, redact: bool = False, ids: list[str] | None = None) -> int:
+    """Write episodes as one Parquet table with a row for each turn; returns how many episodes."""
+    from .table import write_table
+
+    return write_table(documents(store, redact=redact, ids=ids), target)
+
+
+def documents(store: EpisodeStore, *, redact: bool = False, ids: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Everything about episodes (all, oldest first), without secrets where asked."""
+    redaction = Redaction() if redact else None
+    for identifier in _chosen(store, ids):
+        document = document_of(store, identifier)
+        yield redaction.document(document) if redaction else document
+
+
+def _chosen(store: EpisodeStore, ids: Sequence[str] | None) -> Sequence[str]:
+    return list(store.ids()) if ids is None else [store.find(key).id for key in ids]
 
 
 def document_of(store: EpisodeStore, identifier: str) -> dict[str, Any]:

@@ -28,9 +28,17 @@ _CALL = (
 ).split()
 
 
-def copy_prefix(store: EpisodeStore, parent: Record, at: int, identity: PolicyIdentity, split: str | None) -> str:
-    """Copy turns and calls up to call number `at` (0: nothing but the task); returns the id of the new episode."""
+def copy_prefix(
+    store: EpisodeStore, parent: Record, at: int, identity: PolicyIdentity, split: str | None, *,
+    after_turn: int | None = None,
+) -> str:  # fmt: skip
+    """Copy turns and calls up to call number `at` (0: nothing but the task); returns the id of the new episode.
+
+    With `after_turn` that whole turn is copied instead, with its result, and none of a later one.
+    """
     last = _turn_of(parent, at)
+    if after_turn is not None:
+        last, at = after_turn + 1, _last_call(parent, after_turn)
     row, identifier = parent.episode, new_id()
     with store.transaction() as connection:
         connection.execute(
@@ -49,17 +57,28 @@ def copy_prefix(store: EpisodeStore, parent: Record, at: int, identity: PolicyId
         )
         connection.execute(
             f"INSERT INTO turns (episode, {begun}) SELECT ?, {begun} FROM turns WHERE episode = ? AND turn = ?",
-            (identifier, row.id, last),
+            (identifier, row.id, last if after_turn is None else -1),
         )
         connection.execute(
             f"INSERT INTO calls (episode, {calls}) SELECT ?, {calls} FROM calls WHERE episode = ? AND number <= ?",
             (identifier, row.id, at),
         )
         connection.execute(
-            "INSERT INTO times SELECT ?, turn, position, value FROM times WHERE episode = ? AND turn < ?",
-            (identifier, row.id, last),
+            "INSERT INTO times SELECT ?, turn, position, value FROM times WHERE episode = ? AND turn <= ?",
+            (identifier, row.id, last if after_turn is None else after_turn),  # also what was read before the call
         )
     return identifier
+
+
+def _last_call(parent: Record, turn: int) -> int:
+    """The number of the last call up to the end of a turn; 0 where there was none."""
+    row = next((one for one in parent.turns if one.turn == turn), None)
+    if turn and (row is None or row.status is None):
+        raise EpisodeError(
+            f"episode {parent.episode.id} has no finished turn {turn}; it has {len(parent.turns)} turns",
+            where=f"episode {parent.episode.id}", mend="`atlas episodes show` lists its turns",
+        )  # fmt: skip
+    return max((call.number for call in parent.calls if call.turn <= turn), default=0)
 
 
 def _turn_of(parent: Record, at: int) -> int:

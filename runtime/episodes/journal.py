@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .codec import clean, pack_floats, pack_ids, to_text
@@ -16,6 +17,7 @@ from .store import EpisodeStore
 
 if TYPE_CHECKING:
     from ...sandbox import Outcome
+    from ...tools_registry.tool import Tool
     from ..policies.base import PolicyIdentity, Proposal
 
 
@@ -39,9 +41,10 @@ class Place(NamedTuple):
     position: int
 
 
-def schema_hash(schema: Mapping[str, Any]) -> str:
-    """Short hash of a tool's input schema: decisions and replays are bound to it."""
-    return hashlib.sha256(to_text(schema).encode()).hexdigest()[:16]
+@lru_cache(maxsize=1_000)
+def offer_hash(tool: Tool) -> str:
+    """Short hash of a tool's description and input schema: decisions are bound to them."""
+    return hashlib.sha256(to_text([tool.description, tool.input_schema]).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class Journal:

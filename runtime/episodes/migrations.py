@@ -104,7 +104,10 @@ CREATE TABLE times (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_BY_TOOL = "CREATE INDEX calls_by_tool ON calls (tool, schema_hash)"
+"""What a tool returned so far is looked up by its name and offer."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _BY_TOOL)
 """Step n brings a store from version n to n + 1. Steps are only ever added."""
 
 VERSION = len(MIGRATIONS)

@@ -5,22 +5,26 @@ What was committed survives the death of the process (not a power cut: `synchron
 
 from __future__ import annotations
 
-import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from ...tools_registry.private_file import create_private
 from ..errors import EpisodeError, StoreError
+from ..home import RESULTS_FOLDER
+from .codec import from_text, to_text
 from .migrations import VERSION, migrate, version_of
 from .owner import is_alive
 from .rows import EpisodeRow, Record, call_row, episode_row, turn_row
 
 FILE_NAME = "episodes.db"
 _WAIT_SECONDS = 15.0
-TABLES = ("episodes", "turns", "calls", "times")
+_RESULT_CHARS = 50_000
+"""A result that is longer is not read to see what a tool returns."""
 
 
 class EpisodeStore:
@@ -44,7 +48,7 @@ class EpisodeStore:
 
     def _open(self) -> sqlite3.Connection:
         if self.path is not None:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            create_private(self.path)
         connection = sqlite3.connect(self.path or ":memory:", timeout=_WAIT_SECONDS, isolation_level=None)
         try:
             connection.row_factory = sqlite3.Row
@@ -54,6 +58,8 @@ class EpisodeStore:
                     f"the episode log has version {version}, this Atlas knows versions up to {VERSION}",
                     where=self.where, mend="upgrade Atlas, or set ATLAS_HOME to another folder",
                 )  # fmt: skip
+            if version == 0:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # what is removed makes the file smaller
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -128,6 +134,33 @@ class EpisodeStore:
         with self.guarded():
             return [one["id"] for one in self._select("SELECT id FROM episodes ORDER BY created_at, id")]
 
+    def solved(self, *, limit: int) -> Sequence[tuple[str, str]]:
+        """Id and task of the newest episodes that a world, a check or a person found solved, without held-out ones."""
+        with self.guarded():
+            rows = self._select(
+                "SELECT id, task FROM episodes WHERE reward >= 1 AND outcome IN ('known', 'checked', 'rated') "
+                "AND split IS NOT 'heldout' ORDER BY created_at DESC LIMIT ?",
+                limit,
+            )
+            return [(row["id"], row["task"]) for row in rows]
+
+    def tools_called(self, identifier: str) -> Sequence[str]:
+        """Full names of the tools that an episode called with success."""
+        with self.guarded():
+            rows = self._select("SELECT DISTINCT tool FROM calls WHERE episode = ? AND ok = 1", identifier)
+            return [row["tool"] for row in rows]
+
+    def results(self, tool: str, schema_hash: str, *, limit: int) -> Sequence[Any]:
+        """The newest results that calls of this very tool returned, without very large ones and those of held-out tasks."""
+        with self.guarded():
+            rows = self._select(
+                "SELECT value FROM calls JOIN episodes ON episodes.id = calls.episode WHERE tool = ? AND schema_hash = ? "
+                "AND ok = 1 AND returned_at IS NOT NULL AND length(value) <= ? AND split IS NOT 'heldout' "
+                "ORDER BY returned_at DESC LIMIT ?",
+                tool, schema_hash, _RESULT_CHARS, limit,
+            )  # fmt: skip
+            return [from_text(row["value"]) for row in rows]
+
     def is_running(self, row: EpisodeRow) -> bool:
         """True while the process of an unfinished episode is alive."""
         return row.status is None and is_alive(row.owner)
@@ -145,12 +178,21 @@ class EpisodeStore:
                 (kind, reward, detail, identifier),
             )
 
+    def set_route(self, identifier: str, route: Mapping[str, Any]) -> None:
+        """Record which model a router chose for an episode, why, and what it cost."""
+        with self.guarded():
+            self.connection.execute(
+                "UPDATE episodes SET settings = json_set(settings, '$.route', json(?)) WHERE id = ?",
+                (to_text(route), identifier),
+            )
+
     def remove(self, key: str) -> str:
         """Remove one episode that is not running; returns its id."""
         row = self.find(key)
         if self.is_running(row):
             raise EpisodeError(f"episode {row.id} is running", where=self.where, mend="interrupt it first")
         self._delete("id = ?", row.id)
+        self._drop_results(row.id)
         return row.id
 
     def remove_older(self, days: float) -> int:
@@ -161,11 +203,42 @@ class EpisodeStore:
         gone = [row.id for row in old if not self.is_running(row)]
         for identifier in gone:
             self._delete("id = ?", identifier)
+            self._drop_results(identifier)
         return len(gone)
 
+    def _drop_results(self, identifier: str) -> None:
+        """Remove what an episode kept in files."""
+        if self.path is not None:
+            shutil.rmtree(Path(self.path).parent / RESULTS_FOLDER / identifier, ignore_errors=True)
+
     def _delete(self, condition: str, *values: object) -> None:
-        with self.transaction() as connection:
-            connection.execute(f"DELETE FROM episodes WHERE {condition}", values)
+        """Remove rows and give their space back. A full disk has no room for the log of the change: see `_in_place`."""
+        try:
+            with self.transaction() as connection:
+                connection.execute(f"DELETE FROM episodes WHERE {condition}", values)
+        except StoreError as problem:
+            if not _is_full(problem.__cause__):
+                raise
+            with self._in_place() as connection:
+                connection.execute(f"DELETE FROM episodes WHERE {condition}", values)
+        with suppress(sqlite3.Error):
+            self.connection.execute("PRAGMA incremental_vacuum").fetchall()
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @contextmanager
+    def _in_place(self) -> Iterator[sqlite3.Connection]:
+        """A change that takes no space, with what is needed to undo it in memory: for making room on a full disk."""
+        with self.guarded():
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            mode = self.connection.execute("PRAGMA journal_mode = MEMORY").fetchone()[0]
+            try:
+                if mode != "memory":
+                    raise sqlite3.OperationalError("database is locked")
+                with self.transaction() as connection:
+                    yield connection
+                self.connection.execute("PRAGMA incremental_vacuum").fetchall()
+            finally:
+                self.connection.execute("PRAGMA journal_mode = WAL")
 
     def _select(self, statement: str, *values: object) -> Sequence[Any]:
         return self.connection.execute(statement, values).fetchall()
@@ -176,6 +249,10 @@ def open_store(home: Path) -> EpisodeStore:
     return EpisodeStore(home / FILE_NAME)
 
 
+def _is_full(problem: BaseException | None) -> bool:
+    return isinstance(problem, sqlite3.Error) and "full" in str(problem)
+
+
 def _explained(problem: sqlite3.Error, where: str) -> StoreError:
     text = str(problem)
     if "malformed" in text or "not a database" in text:
@@ -183,7 +260,7 @@ def _explained(problem: sqlite3.Error, where: str) -> StoreError:
             f"the episode log is damaged: {text}", where=where,
             mend="move the file away to start a new log, or run with --no-log",
         )  # fmt: skip
-    if "full" in text:
+    if _is_full(problem):
         return StoreError(f"the disk is full: {text}", where=where, mend="free some space, or run with --no-log")
     if "readonly" in text or "read-only" in text:
         return StoreError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .base import Policy, PolicyIdentity, Proposal, Sampling
@@ -21,12 +22,15 @@ from .errors import (
     PromptTooLong,
 )
 from .name_state import Names
-from .scripted import ScriptedPolicy
 from .spec import load_policy, nano_path
 
 if TYPE_CHECKING:
     from .http import HttpPolicy
     from .llama import LlamaPolicy
+    from .scripted import ScriptedPolicy
+
+_HEAVY = {"HttpPolicy": "http", "LlamaPolicy": "llama", "ScriptedPolicy": "scripted"}
+"""What these bring along (httpx, llama.cpp, numpy) is imported at their first use, and not for `atlas --help`."""
 
 __all__ = [
     "AdapterError",
@@ -56,13 +60,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """The two heavy policies are imported on first use."""
-    if name == "LlamaPolicy":
-        from .llama import LlamaPolicy
-
-        return LlamaPolicy
-    if name == "HttpPolicy":
-        from .http import HttpPolicy
-
-        return HttpPolicy
+    if name in _HEAVY:
+        return getattr(import_module(f".{_HEAVY[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

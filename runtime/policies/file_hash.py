@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import UsageError
 from ..home import atlas_home
@@ -15,14 +16,14 @@ _CHUNK_BYTES = 1 << 20
 
 
 class FileHash:
-    """The hash of one file; `.value` waits for it."""
+    """The hash of one file as it was when this was made, also if another takes its place; `.value` waits for it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
         self._value = _remembered(self._path)
         self._thread: threading.Thread | None = None
-        if not self._value:
-            self._thread = threading.Thread(target=self._compute, name="atlas-hash", daemon=True)
+        if not self._value and (file := _opened(self._path)):
+            self._thread = threading.Thread(target=self._compute, args=(file,), name="atlas-hash", daemon=True)
             self._thread.start()
 
     @property
@@ -32,20 +33,27 @@ class FileHash:
             self._thread.join()
         return self._value
 
-    def _compute(self) -> None:
+    def _compute(self, file: BinaryIO) -> None:
         digest = hashlib.sha256()
         try:
-            with self._path.open("rb") as file:
+            with file:
+                key = _key(self._path, os.fstat(file.fileno()))
                 while chunk := file.read(_CHUNK_BYTES):
                     digest.update(chunk)
         except OSError:
             return
         self._value = digest.hexdigest()
-        _remember(self._path, self._value)
+        _remember(key, self._value)
 
 
-def _key(path: Path) -> str:
-    status = path.stat()
+def _opened(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except OSError:
+        return None
+
+
+def _key(path: Path, status: os.stat_result) -> str:
     return f"{path}|{status.st_size}|{status.st_mtime_ns}"
 
 
@@ -63,15 +71,15 @@ def _read_cache() -> dict[str, str]:
 
 def _remembered(path: Path) -> str:
     try:
-        return str(_read_cache().get(_key(path), ""))
+        return str(_read_cache().get(_key(path, path.stat()), ""))
     except OSError:
         return ""
 
 
-def _remember(path: Path, value: str) -> None:
+def _remember(key: str, value: str) -> None:
     """Best effort: a state folder that cannot be written only costs time at the next start."""
     try:
-        cache = {**dict(list(_read_cache().items())[-200:]), _key(path): value}
+        cache = {**dict(list(_read_cache().items())[-200:]), key: value}
         file = _cache_file()
         draft = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
         draft.touch(mode=0o600)

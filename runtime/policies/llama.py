@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .adapter_swap import AdapterVersion, PinnedPolicy
 from .base import Counting, PolicyIdentity, Profile, Proposal, Sampling
 from .errors import PromptTooLong
 from .file_hash import FileHash
@@ -34,6 +35,7 @@ class LlamaPolicy:
         path: str | Path,
         *,
         adapter: str | Path | None = None,
+        adapter_name: str | None = None,
         context_tokens: int | None = None,
         threads: int | None = None,
         thinking: bool = False,
@@ -42,15 +44,16 @@ class LlamaPolicy:
         self._model = LlamaModel(Path(path).expanduser(), context_tokens=context_tokens, threads=threads)
         self._name = name or self._model.path.stem
         self._hash = FileHash(self._model.path)
-        self._adapter: tuple[str, FileHash] | None = None
+        self._version = AdapterVersion()
         self._busy = asyncio.Lock()
+        self._decoding = threading.RLock()
         self._constraints: dict[Names, NameConstraint] = {}
         self.context_length = self._model.context_length
         self.profile: Profile = "compact" if self._model.profile == "compact" else "full"
         try:
             self._template = TokenTemplate(self._model.chat_shape(thinking=thinking), self._model.tokenizer)
             if adapter is not None:
-                self.use_adapter(adapter)
+                self.use_adapter(adapter, name=adapter_name)
         except BaseException:
             self._model.close()
             raise
@@ -58,18 +61,41 @@ class LlamaPolicy:
     @property
     def identity(self) -> PolicyIdentity:
         """The model file and adapter in use, by hash."""
-        adapter, adapter_hash = (self._adapter[0], self._adapter[1].value) if self._adapter else (None, None)
-        return PolicyIdentity(self._name, self._hash.value, adapter, adapter_hash, self._model.version)
+        return self.identity_of(self._version)
+
+    def identity_of(self, version: AdapterVersion) -> PolicyIdentity:
+        """The same for another version of the adapter."""
+        return PolicyIdentity(self._name, self._hash.value, version.name, version.hash, self._model.version)
 
     @property
     def template(self) -> TokenTemplate:
         """The delimiters as token ids; training builds its rows with the same."""
         return self._template
 
-    def use_adapter(self, path: str | Path | None) -> None:
-        """Apply a LoRA adapter (GGUF), or none; the KV cache of the old weights is dropped."""
-        self._model.use_adapter(None if path is None else Path(path).expanduser())
-        self._adapter = None if path is None else (str(path), FileHash(Path(path).expanduser()))
+    def use_adapter(self, path: str | Path | None, *, name: str | None = None) -> None:
+        """Answer with this LoRA adapter (GGUF) from now on, or with none; the KV cache of the old weights is dropped.
+
+        A reply in progress and pinned policies go on with the version they began with. `name` is what is logged. Raises
+        `AdapterError` for an adapter of another model, and keeps the old one then.
+        """
+        version = self._load(path, name)
+        self._version = version
+        if self._decoding.acquire(blocking=False):  # else the next reply applies it
+            try:
+                self._model.apply(version.loaded)
+            finally:
+                self._decoding.release()
+
+    def pinned(self, *adapter: str | Path | None, name: str | None = None) -> PinnedPolicy:
+        """This policy with its present adapter, or the one given (None: without), unchanged by later swaps."""
+        return PinnedPolicy(self, self._load(adapter[0], name) if adapter else self._version)
+
+    def _load(self, path: str | Path | None, name: str | None) -> AdapterVersion:
+        if path is None:
+            return AdapterVersion()
+        file = Path(path).expanduser()
+        loaded = self._model.load_adapter(file, lambda: self._hash.value)
+        return AdapterVersion(name or str(path), FileHash(file), loaded)  # hashed while the next reply is computed
 
     def conversation(self, system: str) -> TokenConversation:
         """A new, empty conversation under this system text."""
@@ -86,7 +112,7 @@ class LlamaPolicy:
         """One reply; cancelling stops the decoding after the token in progress."""
         if not isinstance(conversation, TokenConversation):
             raise TypeError("this conversation was not made by a llama.cpp policy")
-        prompt, stop = conversation.prompt_ids(), threading.Event()
+        prompt, stop, version = conversation.prompt_ids(), threading.Event(), conversation.version
         loop = asyncio.get_running_loop()
 
         def tell(text: str) -> None:
@@ -94,7 +120,7 @@ class LlamaPolicy:
                 loop.call_soon_threadsafe(on_text, text)
 
         async with self._busy:
-            work = loop.run_in_executor(None, lambda: self.generate(prompt, sampling, names, tell, stop))
+            work = loop.run_in_executor(None, lambda: self.generate(prompt, sampling, names, tell, stop, version))
             try:
                 return await asyncio.shield(work)
             except asyncio.CancelledError:
@@ -109,8 +135,21 @@ class LlamaPolicy:
         names: Names | None = None,
         on_text: Callable[[str], None] = lambda text: None,
         stop: threading.Event | None = None,
+        version: AdapterVersion | None = None,
     ) -> Proposal:
         """The same for a list of ids, in the calling thread; training's rollouts use it directly."""
+        with self._decoding:
+            self._model.apply((version or self._version).loaded)
+            return self._generate(prompt, sampling, names, on_text, stop)
+
+    def _generate(
+        self,
+        prompt: list[int],
+        sampling: Sampling,
+        names: Names | None,
+        on_text: Callable[[str], None],
+        stop: threading.Event | None,
+    ) -> Proposal:
         started = time.perf_counter()
         room = self.context_length - len(prompt)
         if room < _MARGIN_TOKENS:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..templates import CHATML, ChatShape, ChatTemplate, template_source
 from ..tokens import LlamaTokenizer
-from .errors import AdapterError, BadModelFile, ModelError, NoTemplate
+from .adapter_swap import Adapters, LoadedAdapter
+from .errors import BadModelFile, ModelError, NoTemplate
 from .gguf_file import GGUFHeader, read_header
 from .pieces import PieceIndex
 
 DEFAULT_CONTEXT_TOKENS = 8192
 _BATCH_TOKENS = 512
+_BRANCHES = 16
 _SMALL_MODEL_BYTES = 200_000_000
 _EMBEDDING_MODELS = ("bert", "t5encoder", "gte")
 _F32 = 0
@@ -28,7 +31,15 @@ _F32 = 0
 class LlamaModel:
     """Weights, vocabulary and one sequence of KV cache."""
 
-    def __init__(self, path: Path, *, context_tokens: int | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        context_tokens: int | None = None,
+        threads: int | None = None,
+        kv_type: Literal["f32", "f16"] | None = None,
+    ) -> None:
+        """`kv_type` is the precision of the KV cache; `f32` is for comparing log-probabilities, and eight times slower."""
         self.path = path
         self.header = check_model(path)
         self._llama = quiet_llama()
@@ -38,12 +49,14 @@ class LlamaModel:
         trained = int(self._llama.llama_model_n_ctx_train(self._model))
         self.context_length = min(context_tokens or DEFAULT_CONTEXT_TOKENS, trained or DEFAULT_CONTEXT_TOKENS)
         small = path.stat().st_size < _SMALL_MODEL_BYTES
-        self.kv_type = "f32" if small else "f16"
+        self.kv_type = kv_type or "f16"
         # Two threads spin while they wait for each other: a small model gets slower as soon as anything else runs.
-        self._context = self._new_context(threads or (1 if small else usable_cpus()), small)
+        threads = threads or (1 if small else usable_cpus())
+        self._context = self._new_context(threads, plain_attention=small or self.kv_type == "f32")
         self._memory = self._llama.llama_get_memory(self._context)
-        self._adapter: Any = None
+        self.adapters = Adapters(self._llama, self._model, self._context, self.header)
         self._cached: list[int] = []
+        self._poisoned = False
 
     @property
     def version(self) -> str:
@@ -70,8 +83,7 @@ class LlamaModel:
 
     def read(self, prompt: list[int]) -> int:
         """Bring the KV cache to exactly `prompt`; returns how many tokens of it were there already."""
-        if self._context is None:
-            raise ModelError(f"{self.path.name} was closed", where=str(self.path), mend="load the policy again")
+        self._check_open()
         keep = self._keep(prompt)
         fresh = prompt[keep:]
         for start in range(0, len(fresh), _BATCH_TOKENS):
@@ -85,25 +97,45 @@ class LlamaModel:
     def logits(self) -> npt.NDArray[np.float32]:
         """A copy of the logits after the last token that was read."""
         pointer = self._llama.llama_get_logits_ith(self._context, -1)
-        return np.ctypeslib.as_array(pointer, shape=(self.tokenizer.size,)).copy()
+        values = np.ctypeslib.as_array(pointer, shape=(self.tokenizer.size,)).copy()
+        self._poisoned |= not np.isfinite(values[0])
+        return values
+
+    def all_logits(self, ids: Sequence[int]) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Read more ids and yield the logits after each of them, a batch at a time, with the place of its first."""
+        for start in range(0, len(ids), _BATCH_TOKENS):
+            tokens = list(ids[start : start + _BATCH_TOKENS])
+            batch = self._llama.llama_batch_init(len(tokens), 0, 1)
+            try:
+                for place, token in enumerate(tokens):
+                    batch.token[place], batch.pos[place] = token, len(self._cached) + place
+                    batch.n_seq_id[place], batch.seq_id[place][0], batch.logits[place] = 1, 0, 1
+                batch.n_tokens = len(tokens)
+                self._compute(batch, tokens)
+            finally:
+                self._llama.llama_batch_free(batch)
+            pointer = self._llama.llama_get_logits(self._context)
+            yield start, np.ctypeslib.as_array(pointer, shape=(len(tokens), self.tokenizer.size)).copy()
 
     def use_adapter(self, path: Path | None) -> None:
         """Apply one LoRA adapter or none, and forget the KV cache that the old weights computed."""
-        adapter = None if path is None else self._load_adapter(path)
-        count = 0 if adapter is None else 1
-        handles = (self._llama.llama_adapter_lora_p_ctypes * 1)(adapter) if count else None
-        scales = (ctypes.c_float * 1)(1.0) if count else None
-        code = self._llama.llama_set_adapters_lora(self._context, handles, count, scales)
-        if code:
-            raise AdapterError(f"llama.cpp refused {path} (code {code})", where=str(path), mend="train it again")
-        if self._adapter is not None:
-            self._llama.llama_adapter_lora_free(self._adapter)
-        self._adapter = adapter
-        self.forget()
+        self.apply(None if path is None else self.load_adapter(path))
+
+    def load_adapter(self, path: Path, base_hash: Callable[[], str] | None = None) -> LoadedAdapter:
+        """Read an adapter from its file without applying it; `base_hash` is compared with what the adapter says."""
+        self._check_open()
+        return self.adapters.load(path, base_hash)
+
+    def apply(self, adapter: LoadedAdapter | None) -> None:
+        """Apply an adapter that is loaded, or none; another one than before drops the KV cache."""
+        if self._context is not None and self.adapters.apply(adapter):
+            self.forget()
 
     def forget(self) -> None:
-        """Drop the KV cache."""
-        self._llama.llama_memory_clear(self._memory, True)
+        """Drop the KV cache. What lies in its memory is wiped only where it may hold what is no number: an empty cell
+        counts zero times, and wiping takes longer than all else in a swap."""
+        self._llama.llama_memory_clear(self._memory, self._poisoned)
+        self._poisoned = False
         self._cached = []
 
     def close(self) -> None:
@@ -115,6 +147,10 @@ class LlamaModel:
         if self._model is not None:
             self._llama.llama_model_free(self._model)
             self._model = None
+
+    def _check_open(self) -> None:
+        if self._context is None:
+            raise ModelError(f"{self.path.name} was closed", where=str(self.path), mend="load the policy again")
 
     def _keep(self, prompt: list[int]) -> int:
         """Shorten the cache to the longest common prefix; at least the last token is read again, for its logits."""
@@ -131,7 +167,9 @@ class LlamaModel:
 
     def _decode(self, tokens: list[int]) -> None:
         buffer = (self._llama.llama_token * len(tokens))(*tokens)
-        batch = self._llama.llama_batch_get_one(buffer, len(tokens))
+        self._compute(self._llama.llama_batch_get_one(buffer, len(tokens)), tokens)
+
+    def _compute(self, batch: Any, tokens: list[int]) -> None:
         code = self._llama.llama_decode(self._context, batch)
         if code:
             self.forget()
@@ -142,14 +180,19 @@ class LlamaModel:
             )
         self._cached += tokens
 
-    def _new_context(self, threads: int, full_precision: bool) -> Any:
+    def _new_context(self, threads: int, *, plain_attention: bool) -> Any:
         parameters = self._llama.llama_context_default_params()
         parameters.n_ctx = self.context_length
         parameters.n_batch = parameters.n_ubatch = min(_BATCH_TOKENS, self.context_length)
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.no_perf = True
-        if full_precision:  # costs nothing at this size, and training sees the same log-probabilities
+        if not (self._llama.llama_model_is_recurrent(self._model) or self._llama.llama_model_is_hybrid(self._model)):
+            # several continuations of one prompt share its cells
+            parameters.n_seq_max, parameters.kv_unified = _BRANCHES, True
+        if self.kv_type == "f32":
             parameters.type_k = parameters.type_v = _F32
+        if plain_attention:  # flash attention rounds to F16 whatever the cache holds, and small models are slower with it
+            parameters.flash_attn_type = self._llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         context = self._llama.llama_init_from_model(self._model, parameters)
         if not context:
             self._llama.llama_model_free(self._model)
@@ -159,25 +202,6 @@ class LlamaModel:
                 mend="ask for a smaller context",
             )
         return context
-
-    def _load_adapter(self, path: Path) -> Any:
-        header = read_header(path)
-        if header.text("general.type") != "adapter":
-            raise AdapterError(f"{path} is a model, not an adapter", where=str(path), mend="give it as --model")
-        if header.architecture != self.header.architecture:
-            raise AdapterError(
-                f"the adapter {path} was made for {header.architecture}, {self.path.name} is {self.header.architecture}",
-                where=str(path),
-                mend="use the model that it was trained on, or --adapter none",
-            )
-        adapter = self._llama.llama_adapter_lora_init(self._model, os.fsencode(path))
-        if not adapter:
-            raise AdapterError(
-                f"the adapter {path} does not fit {self.path.name}: {last_log()}",
-                where=str(path),
-                mend="use the model that it was trained on, or --adapter none",
-            )
-        return adapter
 
 
 def shape_of(header: GGUFHeader, tokenizer: LlamaTokenizer, *, thinking: bool = False) -> ChatShape:

@@ -7,10 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..home import atlas_home
 from .errors import AdapterError, ModelNotFound
+from .file_hash import FileHash
 
 if TYPE_CHECKING:
     from .base import Policy
+    from .http_wire import Patience
 
 _NANO = "nano"
 _SCRIPTED = "scripted:"
@@ -20,19 +23,25 @@ def load_policy(
     spec: str = _NANO,
     *,
     adapter: str | Path | None = None,
+    home: Path | None = None,
     context_tokens: int | None = None,
     threads: int | None = None,
     thinking: bool = False,
     api_key: str | None = None,
     api_key_host: str | None = None,
     quiet: bool = False,
+    patience: Patience | None = None,
 ) -> Policy:
     """The policy that `spec` names; a `ModelError` says what is wrong with it and what to do.
 
-    `api_key` (else `ATLAS_API_KEY`) is sent only to `api_key_host`; without that, to the host in `spec`.
+    `adapter` is a file, `latest`, `auto` (`latest` where there is one for these weights), `none`, or the name of an
+    adapter in `home` (`ATLAS_HOME` unless given). `api_key` (else `ATLAS_API_KEY`) is sent only to `api_key_host`;
+    without that, to the host in `spec`. `patience` is how long an endpoint is waited for and how often it is tried again.
     """
+    from ..adapters import AUTO, NONE, chosen_adapter
+
     if spec.startswith(("http://", "https://")):
-        if adapter is not None:
+        if adapter not in (None, AUTO, NONE):
             raise AdapterError(
                 f"an adapter cannot be loaded into the endpoint {spec}",
                 where=str(adapter),
@@ -41,15 +50,35 @@ def load_policy(
         from .http import HttpPolicy
 
         key = api_key if api_key is not None else os.environ.get("ATLAS_API_KEY")
-        return HttpPolicy(spec, api_key=key, api_key_host=api_key_host, context_tokens=context_tokens)
+        return HttpPolicy(spec, api_key=key, api_key_host=api_key_host, context_tokens=context_tokens, patience=patience)
     if spec.startswith(_SCRIPTED):
         from .scripted import ScriptedPolicy
 
         return ScriptedPolicy.from_file(spec.removeprefix(_SCRIPTED))
     from .llama import LlamaPolicy
+    from .llama_model import check_model
 
     path, name = resolve(spec, quiet=quiet)
-    return LlamaPolicy(path, adapter=adapter, context_tokens=context_tokens, threads=threads, thinking=thinking, name=name)
+    check_model(path)
+    chosen, called = chosen_adapter(adapter, lambda: home or atlas_home(), lambda: FileHash(path).value, name)
+    return LlamaPolicy(
+        path, adapter=chosen, adapter_name=called, context_tokens=context_tokens, threads=threads, thinking=thinking,
+        name=name,
+    )  # fmt: skip
+
+
+def swap_adapter(policy: Policy, adapter: str | Path | None, home: Path | None = None) -> None:
+    """Give a live policy another adapter (as `--adapter` names it), or none. Raises `AdapterError` where it takes none."""
+    from ..adapters import chosen_adapter
+
+    use = getattr(policy, "use_adapter", None)
+    identity = policy.identity
+    if use is None:
+        raise AdapterError(
+            f"{identity.model} takes no adapter here", where=str(adapter), mend="run a GGUF in this process instead"
+        )
+    path, name = chosen_adapter(adapter, lambda: home or atlas_home(), lambda: identity.base_hash, identity.model)
+    use(path, name=name)
 
 
 def resolve(spec: str, *, quiet: bool = False) -> tuple[Path, str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..conversation import Conversation, Role
 from ..templates import ChatShape
 from ..tokens import LlamaTokenizer
 from .base import Proposal
+
+if TYPE_CHECKING:
+    from .adapter_swap import AdapterVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class TokenConversation(Conversation):
             self._ids += [*template.content(system), *template.to_user]
         self._pending: list[int] = []
         self._ended = False
+        self.version: AdapterVersion | None = None
+        """The adapter that answers, where the conversation was begun with a pinned policy; None takes the present one."""
 
     @property
     def ids(self) -> list[int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import collections
 import datetime
-import operator
+import enum
 import re
 import types
+import weakref
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+from .growth import IN_PLACE
 from .policy import SPECIAL_METHODS
 from .textformat import safe_format, safe_format_map
 
@@ -104,11 +106,6 @@ _EXCEPTION_FIELDS: _Table = {
     KeyError: frozenset(), StopIteration: _names("value"),
     UnicodeDecodeError: _names("encoding reason start end"), UnicodeEncodeError: _names("encoding reason start end"),
 }
-_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "%": operator.imod,
-    "**": operator.ipow, "<<": operator.ilshift, ">>": operator.irshift, "|": operator.ior, "^": operator.ixor,
-    "&": operator.iand, "//": operator.ifloordiv, "@": operator.imatmul,
-}
 
 
 ANNOTATED = "@annotated"
@@ -137,7 +134,15 @@ class Members:
 DYNAMIC: dict[tuple[type, str], Callable[[], Any]] = {}
 """(class, name) -> value, for what is not the class's own attribute, such as `datetime.now`, which asks the host."""
 
+COMPUTED: dict[tuple[type, str], Callable[[Any], Any]] = {}
+"""(exact type, name) -> what an object of that type shows under that name, such as `task.result`."""
+
+NAMED: dict[type, Callable[[Any], str]] = {}
+"""Types of the sandbox's own whose objects have a `__name__`."""
+
 EXCEPTION_BASES: set[type] = set()
+ABSTRACT: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Functions marked by `abc.abstractmethod`."""
 FIELD_NAMES: dict[type, frozenset[str]] = {}
 """Classes made for the program (named tuples, ToolError) -> their readable attributes."""
 
@@ -163,7 +168,7 @@ def _other_attribute(target: Any, kind: type, name: str, hidden_server: str | No
         return _instance_attribute(target, kind, name)
     if kind is ProgramClass:
         return _class_attribute(target, name)
-    if kind is type:
+    if kind is type or kind is enum.EnumMeta:
         return _builtin_class_attribute(target, name)
     if kind is str and name in ("format", "format_map"):
         return safe_format(target) if name == "format" else safe_format_map(target)
@@ -172,6 +177,9 @@ def _other_attribute(target: Any, kind: type, name: str, hidden_server: str | No
     fields = FIELD_NAMES.get(kind)
     if fields is not None and name in fields:
         return getattr(target, name)
+    computed = COMPUTED.get((kind, name))
+    if computed is not None:
+        return computed(target)
     if isinstance(target, BaseException) and (name == "args" or name in _EXCEPTION_FIELDS.get(kind, ())):
         return getattr(target, name)
     raise AttributeError(_missing(target, kind, name, hidden_server))
@@ -179,18 +187,21 @@ def _other_attribute(target: Any, kind: type, name: str, hidden_server: str | No
 
 def _instance_attribute(target: Any, kind: type, name: str) -> Any:
     for base in kind.__mro__:
-        if type(base) is ProgramClass:
-            if name in base.__dict__:
+        if name in base.__dict__:  # the one that `getattr` will find: only if it is the program's own, or on a list
+            if type(base) is ProgramClass or name in FIELD_NAMES.get(base, ()):
                 return getattr(target, name)
-        elif base in FIELD_NAMES and name in FIELD_NAMES[base]:
-            return getattr(target, name)
+            break
     held = getattr(target, "__dict__", None)
     if held is not None and name in held:
         return held[name]
-    if name == "args" and isinstance(target, BaseException):
-        return target.args
+    if isinstance(target, BaseException) and (name == "args" or _is_field_of_base(kind, name)):
+        return getattr(target, name)
     near = get_close_matches(name, [*(held or ()), *_public(kind)], 1)
     raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'" + _perhaps(near))
+
+
+def _is_field_of_base(kind: type, name: str) -> bool:
+    return any(name in _EXCEPTION_FIELDS.get(base, ()) or name in FIELD_NAMES.get(base, ()) for base in kind.__mro__)
 
 
 def _public(kind: type) -> list[str]:
@@ -199,8 +210,10 @@ def _public(kind: type) -> list[str]:
 
 def _class_attribute(target: type, name: str) -> Any:
     for base in target.__mro__:
-        if type(base) is ProgramClass and name in base.__dict__:
-            return getattr(target, name)
+        if name in base.__dict__:
+            if type(base) is ProgramClass:
+                return getattr(target, name)
+            break
     raise AttributeError(f"type object '{target.__name__}' has no attribute '{name}'" + _perhaps(
         get_close_matches(name, _public(target), 1)))
 
@@ -280,7 +293,7 @@ def _check_public(name: Any) -> None:
 def augmented_attribute(target: Any, name: str, sign: str, value: Any) -> None:
     """`target.name += value`."""
     writable = guarded_write(target)
-    setattr(writable, name, _OPERATIONS[sign](guarded_getattr(target, name), value))
+    setattr(writable, name, IN_PLACE[sign](guarded_getattr(target, name), value))
 
 
 def guarded_super(target: Any, name: str) -> Any:
@@ -302,8 +315,40 @@ def type_name(target: Any) -> str:
     return str(type(target).__name__)
 
 
-def make_class(name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> type:
-    """The metaclass hook: bases are classes of the program, `object` or exceptions."""
+def name_of(target: Any) -> str:
+    """`target.__name__` of functions, classes and tools."""
+    if isinstance(target, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return str(target.__name__)
+    name = NAMED.get(type(target))
+    if name is not None:
+        return name(target)
+    raise AttributeError(f"'{type(target).__name__}' object has no attribute '__name__'")
+
+
+class Shape:
+    """What a program names as the base of a class that is made in another way, such as `NamedTuple`."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getitem__(self, item: Any) -> Shape:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+SHAPES: dict[Shape, Callable[[str, tuple[Any, ...], dict[str, Any]], Any]] = {}
+
+
+def make_class(name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> Any:
+    """The metaclass hook: bases are classes of the program, `object`, exceptions, and what `typing` and the like lend."""
+    for base in bases:
+        shape = SHAPES.get(base) if type(base) is Shape else None
+        if shape is not None:
+            return shape(name, tuple(one for one in bases if one is not base), namespace)
     for base in bases:
         plain_type = type(base) is type and (base is object or base in EXCEPTION_BASES)
         if type(base) is not ProgramClass and not plain_type:
@@ -313,4 +358,17 @@ def make_class(name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> 
     if plain and "__repr__" not in namespace:
         namespace["__repr__"] = lambda self: f"<{type(self).__name__} object>"
     namespace[ANNOTATED] = tuple(fields)
-    return ProgramClass(name, bases, namespace)
+    made = ProgramClass(name, bases, namespace)
+    _note_abstract(made)
+    return made
+
+
+def _note_abstract(made: Any) -> None:
+    """Classes with methods marked by `abstractmethod` cannot be called, as Python's `ABC` has it."""
+    names = {name for name, value in made.__dict__.items() if type(value) is types.FunctionType and value in ABSTRACT}
+    for base in made.__mro__[1:]:
+        if type(base) is ProgramClass:
+            inherited = getattr(base, "__abstractmethods__", ()) if "__abstractmethods__" in base.__dict__ else ()
+            names |= {name for name in inherited if getattr(made, name, None) in ABSTRACT}
+    if names:
+        made.__abstractmethods__ = frozenset(names)

@@ -6,6 +6,7 @@ it forbids all the calls before it. Only ctypes; x86_64 and aarch64 on Linux.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -18,6 +19,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _SECCOMP_SET_MODE_FILTER, _TSYNC = 1, 1
 _CAPABILITY_VERSION_3 = 0x20080522
 _BACKSTOP_CPU_SECONDS = 3_600
+_NOBODY = 65_534
 
 
 class LockFailed(Exception):
@@ -56,14 +58,18 @@ _MACHINES = {
     }),
 }
 _FREE = (
-    "munmap", "mremap", "brk", "futex", "rt_sigreturn", "rt_sigprocmask", "exit", "exit_group", "clock_gettime",
-    "getrandom", "sched_yield", "restart_syscall",
+    "munmap", "mremap", "brk", "rt_sigreturn", "rt_sigprocmask", "exit", "exit_group", "getrandom", "sched_yield",
+    "restart_syscall",
 )
 
 _Instruction = tuple[int, int, int, int]
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL, _EPERM = 0x7FFF0000, 0x80000000, 0x00050001
 _PROT_EXEC, _MAP_ANONYMOUS = 4, 0x20
+_FUTEX_FLAGS = 128 | 256  # private, and whose clock a timeout is on
+_FUTEX_PLAIN = (0, 1, 9, 10)  # wait and wake; the rest (requeueing, inheritance of priority) is where the kernel's bugs were
+_ADVICE = (0, 1, 2, 3, 4, 8, 14, 15)  # what allocators say; others write pages out or, for root, inject memory errors
+_CLOCKS = 12  # numbers from here on, and negative ones, are the clocks of devices and of other processes
 
 
 def seccomp_filter(machine: str) -> list[_Instruction]:
@@ -94,12 +100,18 @@ def _checked() -> dict[str, list[_Instruction]]:
     def descriptor(number: int) -> list[_Instruction]:
         return [low(0), (_EQUAL, 0, 2, number), high(0), (_EQUAL, 1, 0, 0), no, yes]
 
+    def one_of(values: tuple[int, ...]) -> list[_Instruction]:
+        left = range(len(values), 0, -1)
+        return [*((_EQUAL, jump, 0, value) for jump, value in zip(left, values, strict=True)), no, yes]
+
     return {
         "read": descriptor(0),
         "write": descriptor(1),
         "mmap": [low(2), (_ANY_BIT, 2, 0, _PROT_EXEC), low(3), (_ANY_BIT, 1, 0, _MAP_ANONYMOUS), no, yes],
         "mprotect": [low(2), (_ANY_BIT, 0, 1, _PROT_EXEC), no, yes],
-        "madvise": [low(2), (_AT_LEAST, 0, 1, 26), no, yes],  # higher numbers inject memory errors, for root
+        "madvise": [low(2), *one_of(_ADVICE)],
+        "futex": [low(1), (_AND, 0, 0, 0xFFFFFFFF ^ _FUTEX_FLAGS), *one_of(_FUTEX_PLAIN)],
+        "clock_gettime": [low(0), (_AT_LEAST, 0, 1, _CLOCKS), no, yes],
     }
 
 
@@ -136,6 +148,7 @@ def lock(memory_bytes: int, *, parent: int, unsafe: bool) -> LockReport:
         _limit(report, memory_bytes + (_mapped_bytes() if sys.platform == "linux" else 1 << 40))
         return report
     libc, calls = _libc(), _MACHINES[machine].calls
+    _leave_root(report)
     _privileges(libc, calls, report)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -147,7 +160,23 @@ def lock(memory_bytes: int, *, parent: int, unsafe: bool) -> LockReport:
     return report
 
 
+def _leave_root(report: LockReport) -> None:
+    """A worker of root becomes nobody: limits on processes bind it then, and files of root are not its own."""
+    if os.geteuid() != 0 and os.getuid() != 0:
+        report.note("user", True, f"an ordinary user ({os.geteuid()})")
+        return
+    try:
+        with contextlib.suppress(PermissionError):  # a user namespace may forbid it, and the groups give nothing here
+            os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+        report.note("user", True, f"root started it, it runs as {_NOBODY}")
+    except OSError as error:
+        report.note("user", False, f"it stays root, without capabilities ({error.strerror})")
+
+
 def _privileges(libc: ctypes.CDLL, calls: dict[str, int], report: LockReport) -> None:
+    libc.personality(ctypes.c_ulong(0))  # one that the user's shell may have set makes readable memory executable
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     dropped = libc.syscall(calls["capset"], ctypes.c_char_p(header), ctypes.c_char_p(bytes(24))) == 0
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from RestrictedPython.transformer import RestrictingNodeTransformer
+from .visiting import Visitor
+
+SELF_MATCHING = frozenset({"bool", "bytes", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple"})
 
 
-class MatchPolicy(RestrictingNodeTransformer):
-    """Everything but class patterns and dotted names, which read attributes without the guard."""
+class MatchPolicy(Visitor):
+    """Everything but patterns that read attributes without the guard."""
 
     def visit_Match(self, node: ast.Match) -> Any:
-        """All patterns but class patterns."""
+        """As written."""
         return self.node_contents_visit(node)
 
     def visit_match_case(self, node: ast.match_case) -> Any:
@@ -57,6 +59,9 @@ class MatchPolicy(RestrictingNodeTransformer):
         return self.node_contents_visit(node)
 
     def visit_MatchClass(self, node: ast.MatchClass) -> Any:
-        """Class patterns read attributes without the guard."""
-        self.error(node, "class patterns are not available; use isinstance in a guard (if)")
-        return node
+        """`str()` and `str(text)` only ask for the type; all others read attributes without the guard."""
+        plain = isinstance(node.cls, ast.Name) and node.cls.id in SELF_MATCHING
+        if not plain or node.kwd_attrs or len(node.patterns) > 1:
+            self.error(node, "class patterns with attributes are not available; use isinstance in a guard (if)")
+            return node
+        return self.node_contents_visit(node)

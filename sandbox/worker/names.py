@@ -8,10 +8,13 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from .ahead import Ahead, item, method, plain, solid
 from .channel import Channel
+from .growth import guarded_pow, power, shift
 from .guards import (
     EXCEPTION_BASES,
     METHODS,
+    NAMED,
     Members,
     ProgramClass,
     augmented_attribute,
@@ -21,6 +24,7 @@ from .guards import (
     guarded_super,
     guarded_write,
     make_class,
+    name_of,
     type_name,
 )
 from .namespaces import BOUND
@@ -39,7 +43,8 @@ _EXCEPTIONS = (
     "MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplementedError OSError OverflowError "
     "PermissionError RecursionError ReferenceError RuntimeError StopIteration SyntaxError SystemError TimeoutError "
     "TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError Warning UserWarning "
-    "DeprecationWarning RuntimeWarning ZeroDivisionError"
+    "BrokenPipeError ConnectionError ConnectionRefusedError ConnectionResetError FutureWarning IndentationError "
+    "InterruptedError StopAsyncIteration DeprecationWarning RuntimeWarning ZeroDivisionError"
 )
 _SHOWN_CHARS = 20_000
 MISSING = {
@@ -63,6 +68,8 @@ def _type(value: Any) -> Any:
 def _getattr(target: Any, name: str, *default: Any) -> Any:
     if len(default) > 1:
         raise TypeError("getattr expected at most 3 arguments")
+    if type(name) is not str:  # a class of the program might lie about being equal to an allowed name
+        raise TypeError("attribute name must be string")
     try:
         return guarded_getattr(target, name)
     except AttributeError:
@@ -72,6 +79,8 @@ def _getattr(target: Any, name: str, *default: Any) -> Any:
 
 
 def _hasattr(target: Any, name: str) -> bool:
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
     try:
         guarded_getattr(target, name)
     except AttributeError:
@@ -94,15 +103,29 @@ def program_builtins() -> dict[str, Any]:
     names.update(errors, BaseException=Exception, ToolError=ToolError)
     names.update({"True": True, "False": False, "None": None})
     names.update({"getattr": _getattr, "hasattr": _hasattr, "setattr": guarded_setattr, "delattr": guarded_delattr})
-    names["type"] = _type
+    names.update({"type": _type, "pow": guarded_pow, "aiter": aiter, "anext": anext})
     names["__build_class__"] = builtins.__build_class__
     names["__name__"] = "__main__"
     names["__import__"] = _import_for_c
     names.update({
         "@getattr": guarded_getattr, "@write": guarded_write, "@augattr": augmented_attribute, "@super": guarded_super,
-        "@typename": type_name, "@metaclass": make_class, "@field": _note_field, "@Exception": Exception,
+        "@plain": plain, "@item": item, "@solid": solid, "@method": method,
+        "@typename": type_name, "@nameof": name_of, "@power": power, "@shift": shift, "@metaclass": make_class,
+        "@field": _note_field, "@Exception": Exception,
     })
     return names
+
+
+NAMED[Tool] = lambda tool: str(tool.name).rpartition(".")[2]
+
+
+def _exact_text(what: str, given: Any, default: str) -> str:
+    """Text that has no methods of the program."""
+    if given is None:
+        return default
+    if not isinstance(given, str):
+        raise TypeError(f"{what} must be None or a string, not {type(given).__name__}")
+    return str.__str__(given)
 
 
 def _note_field(fields: list[str], name: str) -> None:
@@ -114,6 +137,7 @@ class Names:
 
     def __init__(self, channel: Channel, scheduler: Scheduler, modules: dict[str, Members]) -> None:
         self._channel, self._scheduler, self._modules = channel, scheduler, modules
+        self.ahead = Ahead(channel, scheduler)
         self.answered = False
         self.answer: Any = None
         self.shown: Any = None
@@ -122,6 +146,7 @@ class Names:
         self.table.update({
             "print": self._print, "answer": self._answer, "@import": self._import, "@show": self._show,
             "@start": self._start, "@awaitable": self._awaitable,
+            "@loop": self.ahead.loop, "@group": self.ahead.group, "@take": self.ahead.take,
         })
         self._fixed = dict(self.table)
         self.tools: dict[str, Any] = {}
@@ -139,8 +164,13 @@ class Names:
         self.answered, self.answer, self.shown = False, None, None
 
     def _print(self, *values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
-        text = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
-        self._channel.write(without_addresses(text))
+        if type(sep) is not str or type(end) is not str:
+            sep, end = _exact_text("sep", sep, " "), _exact_text("end", end, "\n")
+        text: str = sep.join(map(str, values)) + end
+        if file is None:
+            self._channel.write(without_addresses(text))
+        else:
+            guarded_getattr(file, "write")(text)
 
     def _answer(self, value: Any = None) -> None:
         self.answered, self.answer = True, value
@@ -153,7 +183,7 @@ class Names:
             text = without_addresses(repr(value))
             if len(text) > _SHOWN_CHARS:  # nobody asked for all of it; what is printed is a different matter
                 text = f"{text[:_SHOWN_CHARS]}... ({len(text)} characters)"
-            self._channel.write(text + "\n")
+            self._channel.write(text + "\n", last=True)
 
     def _import(self, module: str, name: str | None = None) -> Any:
         found = self._modules.get(module)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import bisect
 import collections
 import datetime
-import functools
 import heapq
 import itertools
 import json
 import math
-import operator
 import re
 import statistics
-import string
 import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from .dataclass import dataclass, field
+from . import shapes
+from .dataclass import FrozenInstanceError, asdict, astuple, dataclass, field, fields, is_dataclass, replace
+from .growth import GROWING
 from .guards import DYNAMIC, EXCEPTION_BASES, FIELD_NAMES, METHODS, Members
-from .scheduler import Scheduler, Token
+from .libraries import further, some
+from .scheduler import Scheduler
+from .shapes import record_class
+from .waiting import asyncio_members
 
 _MATH = (
     "acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e erf erfc exp exp2 expm1 "
@@ -35,18 +37,13 @@ _ITERTOOLS = (
     "accumulate batched combinations combinations_with_replacement compress count cycle dropwhile filterfalse groupby "
     "islice pairwise permutations product repeat starmap takewhile tee zip_longest"
 )
-_OPERATOR = (
-    "abs add and_ concat contains countOf eq floordiv ge gt indexOf inv invert is_ is_not itemgetter le lt mod mul ne "
-    "neg not_ or_ pos pow sub truediv truth xor"
-)
 _TYPING = (
-    "Any Callable ClassVar Dict Final FrozenSet Generator Iterable Iterator List Literal Mapping Optional Sequence Set "
-    "Tuple Type Union"
+    "Annotated Any AnyStr AsyncGenerator AsyncIterable AsyncIterator Awaitable Callable ChainMap ClassVar Collection "
+    "Concatenate Container Coroutine Counter DefaultDict Deque Dict Final FrozenSet Generator Hashable ItemsView Iterable "
+    "Iterator KeysView List Literal LiteralString Mapping MutableMapping MutableSequence MutableSet Never NoReturn "
+    "NotRequired Optional OrderedDict ParamSpec Pattern Match Required Reversible Self Sequence Set Sized SupportsFloat "
+    "SupportsInt Text Tuple Type TypeAlias TypeGuard Union ValuesView"
 )
-
-
-def _some(module: Any, names: str) -> dict[str, Any]:
-    return {name: getattr(module, name) for name in names.split() if hasattr(module, name)}
 
 
 def _json() -> dict[str, Any]:
@@ -68,9 +65,9 @@ def _json() -> dict[str, Any]:
 
 
 def _re() -> dict[str, Any]:
-    members = _some(re, "compile escape findall finditer fullmatch match search split sub subn error Match Pattern")
+    members = some(re, "compile escape findall finditer fullmatch match search split sub subn error Match Pattern")
     flags = "A ASCII DOTALL I IGNORECASE M MULTILINE NOFLAG S U UNICODE VERBOSE X"
-    return members | _some(re, flags)
+    return members | some(re, flags)
 
 
 def _datetime(now: Callable[[], float]) -> dict[str, Any]:
@@ -87,56 +84,20 @@ def _datetime(now: Callable[[], float]) -> dict[str, Any]:
         (kind, "now"): lambda: current, (kind, "utcnow"): lambda: lambda: current(),
         (kind, "today"): lambda: lambda: current(), (day, "today"): lambda: today,
     })
-    members = _some(datetime, "date datetime time timedelta timezone tzinfo MINYEAR MAXYEAR")
+    members = some(datetime, "date datetime time timedelta timezone tzinfo MINYEAR MAXYEAR")
     return members | {"UTC": datetime.UTC}
 
 
 def _collections() -> dict[str, Any]:
-    def namedtuple(typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None) -> Any:
+    def namedtuple(
+        typename: str, field_names: Any, *, rename: bool = False, defaults: Any = None, module: Any = None
+    ) -> Any:
         names = field_names.replace(",", " ").split() if type(field_names) is str else [str(name) for name in field_names]
         if type(typename) is not str or not all(type(name) is str for name in names):
             raise TypeError("names must be text")
-        make: Any = collections.namedtuple
-        made = make(typename, names, rename=rename, defaults=defaults)
-        FIELD_NAMES[made] = frozenset(made._fields) | {"count", "index"}
-        return made
+        return record_class(typename, names, rename=rename, defaults=defaults)
 
-    return _some(collections, "Counter OrderedDict defaultdict deque") | {"namedtuple": namedtuple}
-
-
-def _functools() -> dict[str, Any]:
-    def lru_cache(maxsize: Any = 128, typed: bool = False) -> Any:
-        if callable(maxsize):
-            return functools.lru_cache(128)(maxsize)
-        return lambda function: functools.lru_cache(maxsize, typed)(function)
-
-    def cache(function: Callable[..., Any]) -> Any:
-        return functools.lru_cache(None)(function)
-
-    def wraps(wrapped: Any, **_: Any) -> Callable[[Any], Any]:
-        return lambda function: function
-
-    members = {"reduce": functools.reduce, "partial": functools.partial, "cmp_to_key": functools.cmp_to_key}
-    return members | {"lru_cache": lru_cache, "cache": cache, "wraps": wraps}
-
-
-def _asyncio(scheduler: Scheduler) -> dict[str, Any]:
-    def gather(*values: Any, return_exceptions: bool = False) -> Token:
-        return scheduler.gather(values, return_exceptions)
-
-    def wait_for(value: Any, timeout: Any = None) -> Token:
-        return scheduler.as_token(value)
-
-    def sleep(delay: Any = 0, result: Any = None) -> Token:
-        return scheduler.finished(result)
-
-    def start(value: Any, *, name: Any = None) -> Token:
-        return scheduler.as_token(value)
-
-    return {
-        "gather": gather, "run": scheduler.run, "create_task": start, "ensure_future": start, "sleep": sleep,
-        "wait_for": wait_for,
-    }
+    return some(collections, "Counter OrderedDict defaultdict deque") | {"namedtuple": namedtuple}
 
 
 class Placeholder:
@@ -159,38 +120,64 @@ class Placeholder:
         return f"typing.{self._name}"
 
 
-def namespaces(scheduler: Scheduler, now: Callable[[], float]) -> dict[str, Members]:
-    """Module name -> what programs get for it."""
-    made = {
-        "asyncio": _asyncio(scheduler),
-        "bisect": _some(bisect, "bisect bisect_left bisect_right insort insort_left insort_right"),
+def _typing() -> dict[str, Any]:
+    def same(value: Any) -> Any:
+        return value
+
+    def cast(typ: Any, val: Any) -> Any:
+        return val
+
+    def variable(name: Any, *_: Any, **__: Any) -> Placeholder:
+        return Placeholder(str(name))
+
+    def new_type(name: Any, tp: Any) -> Callable[[Any], Any]:
+        return same
+
+    return {
+        **{name: Placeholder(name) for name in _TYPING.split()}, "TYPE_CHECKING": False, "cast": cast, "NewType": new_type,
+        "TypeVar": variable, "ParamSpec": variable, "overload": same, "final": same, "override": same,
+        "runtime_checkable": same, "no_type_check": same, "Protocol": shapes.PROTOCOL, "Generic": shapes.GENERIC,
+        "NamedTuple": shapes.NAMED_TUPLE, "TypedDict": shapes.TYPED_DICT,
+    }  # fmt: skip
+
+
+def namespaces(
+    scheduler: Scheduler, now: Callable[[], float], write: Callable[[str], None] = lambda text: None
+) -> dict[str, Members]:
+    """Module name -> what programs get for it; `write` prints."""
+    made: dict[str, dict[str, Any]] = {
+        **further(now, write),
+        "asyncio": asyncio_members(scheduler),
+        "bisect": some(bisect, "bisect bisect_left bisect_right insort insort_left insort_right"),
         "collections": _collections(),
-        "dataclasses": {"dataclass": dataclass, "field": field},
+        "dataclasses": {"asdict": asdict, "astuple": astuple, "dataclass": dataclass, "field": field, "fields": fields,
+                        "is_dataclass": is_dataclass, "replace": replace, "FrozenInstanceError": FrozenInstanceError},
         "datetime": _datetime(now),
-        "functools": _functools(),
-        "heapq": _some(heapq, "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest"),
-        "itertools": _some(itertools, _ITERTOOLS),
+        "heapq": some(heapq, "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest"),
+        "itertools": some(itertools, _ITERTOOLS),
         "json": _json(),
-        "math": _some(math, _MATH),
-        "operator": _some(operator, _OPERATOR),
+        "math": some(math, _MATH) | {name: GROWING[name] for name in ("factorial", "comb", "perm")},
         "re": _re(),
-        "statistics": _some(statistics, _STATISTICS),
-        "string": _some(string, "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits "
-                                "printable punctuation whitespace"),
-        "textwrap": _some(textwrap, "dedent fill indent shorten wrap"),
-        "typing": {name: Placeholder(name) for name in _TYPING.split()},
+        "statistics": some(statistics, _STATISTICS),
+        "textwrap": some(textwrap, "dedent fill indent shorten wrap"),
+        "typing": _typing(),
     }
     made["itertools"]["chain"] = itertools.chain
     DYNAMIC[itertools.chain, "from_iterable"] = lambda: itertools.chain.from_iterable
     METHODS[json.JSONDecodeError] = frozenset({"args", "colno", "doc", "lineno", "msg", "pos"})
     FIELD_NAMES[statistics.LinearRegression] = frozenset({"intercept", "slope"})
     EXCEPTION_BASES.update({json.JSONDecodeError, re.error, statistics.StatisticsError})
-    return {name: Members("module", name, members) for name, members in made.items()}
+    modules = {name: Members("module", name, members) for name, members in made.items()}
+    modules["collections"].members["abc"] = modules["collections.abc"]
+    modules["urllib.parse"] = modules["urllib"].members["parse"]
+    return modules
 
 
 MODULES = frozenset({
-    "asyncio", "bisect", "collections", "dataclasses", "datetime", "functools", "heapq", "itertools", "json", "math",
-    "operator", "re", "statistics", "string", "textwrap", "typing",
+    "abc", "asyncio", "base64", "bisect", "calendar", "collections", "collections.abc", "contextlib", "copy", "csv",
+    "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions", "functools", "hashlib", "heapq", "html", "io",
+    "itertools", "json", "math", "operator", "pathlib", "pprint", "re", "statistics", "string", "textwrap", "time", "typing",
+    "unicodedata", "urllib", "urllib.parse",
 })
 BOUND = ("asyncio", "collections", "datetime", "itertools", "json", "math", "re", "statistics")
 """Modules that are there without an import."""

@@ -13,27 +13,34 @@ from typing import Any, NamedTuple, cast
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
-from .match import MatchPolicy
+from .importing import ASYNC_STARTERS, ImportPolicy
+from .placing import at, place
 
 MESSAGE_CHARS = 1_000
 SPECIAL_METHODS = frozenset(
     f"__{name}__"
     for name in (
         "init", "repr", "str", "len", "bool", "iter", "next", "contains", "getitem", "setitem", "delitem", "call",
-        "enter", "exit", "eq", "ne", "lt", "le", "gt", "ge", "hash", "add", "sub", "mul", "truediv", "floordiv",
-        "mod", "neg", "and", "or", "radd", "rsub", "rmul", "iadd", "isub", "post_init", "int", "float", "index", "abs",
+        "enter", "exit", "eq", "ne", "lt", "le", "gt", "ge", "hash", "post_init", "format", "reversed", "int", "float",
+        "index", "abs", "neg", "pos", "invert", "round", "floor", "ceil", "trunc", "divmod", "aenter", "aexit", "aiter",
+        "anext",
+        *(f"{kind}{operation}" for kind in ("", "r", "i") for operation in (
+            "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and", "or", "xor",
+        )),
     )
 )
+_CLASS_KEYWORDS = frozenset({"total", "frozen"})
+"""What a class statement may say of `TypedDict` and the like; it means nothing here."""
 _GUARD_LIKE = re.compile(r"^_[A-Za-z]\w*_$")
 _OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "**", ast.LShift: "<<",
     ast.RShift: ">>", ast.BitOr: "|", ast.BitXor: "^", ast.BitAnd: "&", ast.FloorDiv: "//", ast.MatMult: "@",
 }
-_ASYNC_STARTERS = frozenset({"gather", "create_task", "ensure_future", "wait_for", "run", "wait", "as_completed"})
-_REMEDIES = {
-    "os": "use the files tools", "sys": "it is not needed here", "pathlib": "paths are plain strings here",
-    "subprocess": "no processes here", "random": "programs are repeatable, so there is no randomness",
-    "time": "use datetime, or the clock tools", "requests": "use a tool that fetches", "csv": "use the tables tools",
+_GROWING: dict[type[ast.operator], str] = {ast.Pow: "power", ast.LShift: "shift"}
+_INSTEAD = {
+    "_asdict": "name the fields: {'x': p.x, 'y': p.y}", "_replace": "make a new one of its fields",
+    "__dict__": "name the fields", "__class__": "use type(x)", "__len__": "use len(x)",
+    "__str__": "use str(x)",
 }
 
 
@@ -45,17 +52,13 @@ class Refusal(NamedTuple):
     line: int | None
 
 
-class Policy(MatchPolicy):
+class Policy(ImportPolicy):
     """Checks every node, and puts guards where attributes are read and anything but a name is written."""
 
     def __init__(self, modules: Collection[str], servers: Collection[str]) -> None:
-        super().__init__([], [], {})
-        self.modules = modules
+        super().__init__(modules)
         self.servers = servers
         self.refusals: list[Refusal] = []
-        self._asyncio_names = {"asyncio"}
-        self._starters: set[str] = set()
-        self._trying = 0
         self._in_class = False
 
     # -- refusing
@@ -70,7 +73,7 @@ class Policy(MatchPolicy):
 
     def check_name(self, node: Any, name: str | None, allow_magic_methods: bool = False) -> None:
         """Refuse names of the interpreter's own, and names that look like guards."""
-        if name is None:
+        if name is None or (name[:1] != "_" and name[-1:] != "_"):
             return
         if allow_magic_methods and name in SPECIAL_METHODS:
             return
@@ -79,44 +82,44 @@ class Policy(MatchPolicy):
 
     def _check_attribute(self, node: ast.AST, name: str) -> None:
         if name.startswith("_") or name.endswith("__roles__") or name in INSPECT_ATTRIBUTES:
-            self.error(node, f"the attribute {name!r} is not available: names that begin with '_' are internal")
+            hint = _INSTEAD.get(name)
+            if hint is None and name.startswith("_") and not name.startswith("__"):
+                hint = f"write {name.lstrip('_')!r}"
+            info = "names that begin with '_' are internal" + (f"; {hint}" if hint else "")
+            self.error(node, f"the attribute {name!r} is not available: {info}")
 
     # -- helpers
 
     def _name(self, guard: str) -> ast.Name:
         return ast.Name(f"@{guard}", ast.Load())
 
-    def _guard(self, node: ast.AST, guard: str, *arguments: ast.expr) -> ast.Call:
-        call = ast.Call(func=self._name(guard), args=list(arguments), keywords=[])
-        return ast.copy_location(call, node)
-
-    def _all(self, nodes: list[Any]) -> list[Any]:
-        return [self.visit(node) for node in nodes]
-
     # -- module
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         """A trailing expression becomes the program's value."""
-        body = [child for child in node.body if not _is_future(child)]
-        if body and isinstance(body[-1], ast.Expr):
-            last = body[-1]
-            node.body = body
-            node = self.node_contents_visit(node)
+        node.body = [child for child in node.body if not _is_future(child)]
+        last = node.body[-1] if node.body else None
+        node.body = self.several(node.body)
+        if isinstance(last, ast.Expr) and not self.refusals:
             shown = node.body[-1]
             if isinstance(shown, ast.Expr):
                 shown.value = self._guard(last, "show", shown.value)
-            return node
-        node.body = body
-        return self.node_contents_visit(node)
+        return node
 
     # -- names and attributes
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """`__name__` is text; other names of the interpreter are refused."""
         if node.id == "__name__" and isinstance(node.ctx, ast.Load):
-            return ast.copy_location(ast.Constant("__main__"), node)
+            return at(ast.Constant("__main__"), node)
         self.check_name(node, node.id)
         return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Powers and shifts are checked first: they make gigantic numbers of small ones."""
+        guard = _GROWING.get(type(node.op))
+        node = self.node_contents_visit(node)
+        return node if guard is None else self._guard(node, guard, node.left, node.right)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """`a.b` becomes `@getattr(a, "b")`, `a.b = c` becomes `@write(a).b = c`."""
@@ -134,15 +137,16 @@ class Policy(MatchPolicy):
         return node
 
     def _special_attribute(self, node: ast.Attribute) -> ast.expr | None:
-        """`super().__init__`, `type(x).__name__` and `x.__class__.__name__`, which models write everywhere."""
+        """`super().__init__`, `f.__name__`, `type(x).__name__` and `x.__class__.__name__`, which models write everywhere."""
         inner = node.value
         if node.attr in SPECIAL_METHODS and _is_call_of(inner, "super", 0):
             return self._guard(node, "super", self.visit(inner), ast.Constant(node.attr))
-        if node.attr == "__name__":
+        if node.attr in ("__name__", "__qualname__"):
             if _is_call_of(inner, "type", 1):
                 return self._guard(node, "typename", self.visit(cast(ast.Call, inner).args[0]))
             if isinstance(inner, ast.Attribute) and inner.attr == "__class__":
                 return self._guard(node, "typename", self.visit(inner.value))
+            return self._guard(node, "nameof", self.visit(inner))
         return None
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
@@ -156,24 +160,32 @@ class Policy(MatchPolicy):
     # -- assignments
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        """Targets are guarded by their own nodes."""
+        """Targets are guarded by their own nodes. In a class, `__rmul__ = __mul__` is a second name for a method."""
+        names = [*node.targets, node.value]
+        if self._in_class and all(isinstance(one, ast.Name) and one.id in SPECIAL_METHODS for one in names):
+            return node
         return self.node_contents_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """Annotations are dropped, never evaluated; in classes the field names are kept for `dataclass`."""
         fields: list[ast.stmt] = []
-        if self._in_class and isinstance(node.target, ast.Name):
+        if self._in_class and isinstance(node.target, ast.Name) and not _is_class_variable(node.annotation):
             self.check_name(node, node.target.id)
             note = ast.Expr(self._guard(node, "field", self._name("fields"), ast.Constant(node.target.id)))
-            fields.append(_at(note, node))
+            fields.append(at(note, node))
         if node.value is None:
-            return fields or _at(ast.Pass(), node)
-        assign = _at(ast.Assign(targets=[node.target], value=node.value), node)
+            return fields or at(ast.Pass(), node)
+        assign = at(ast.Assign(targets=[node.target], value=node.value), node)
         return [*fields, self.node_contents_visit(assign)]
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """`o.a += v` goes through the guards; names and items are plain Python."""
         target = node.target
+        guard = _GROWING.get(type(node.op))
+        if isinstance(target, ast.Name) and guard is not None:
+            self.check_name(node, target.id)
+            value = self._guard(node, guard, at(ast.Name(target.id, ast.Load()), node), self.visit(node.value))
+            return at(ast.Assign(targets=[target], value=value), node)
         if not isinstance(target, ast.Attribute):
             return self.node_contents_visit(node)
         self._check_attribute(target, target.attr)
@@ -181,7 +193,7 @@ class Policy(MatchPolicy):
             node, "augattr", self.visit(target.value), ast.Constant(target.attr),
             ast.Constant(_OPERATORS[type(node.op)]), self.visit(node.value),
         )
-        return ast.copy_location(ast.Expr(call), node)
+        return at(ast.Expr(call), node)
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
         """Names checked."""
@@ -202,31 +214,34 @@ class Policy(MatchPolicy):
         return self.node_contents_visit(node)
 
     def visit_comprehension(self, node: ast.comprehension) -> Any:
-        """No async comprehensions."""
-        if node.is_async:
-            self.error(node.target, "async comprehensions are not available in programs")
+        """As written; asynchronous ones run on the sandbox's own tokens."""
         return self.node_contents_visit(node)
 
     def visit_With(self, node: ast.With) -> Any:
         """Context managers are classes of the program."""
         return self.node_contents_visit(node)
 
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
+        """As `with`."""
+        return self.node_contents_visit(node)
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> Any:
+        """As `for`."""
+        return self.node_contents_visit(node)
+
+    def visit_TemplateStr(self, node: ast.AST) -> Any:
+        """Template strings (Python 3.14) give objects that nothing here can read."""
+        self.not_allowed(node)
+
     def visit_Try(self, node: ast.Try) -> Any:
         """A bare `except:` catches errors only, not the limits."""
         self._trying += 1
-        node.body = self._body(node.body)
+        node.body = self.several(node.body)
         self._trying -= 1
-        node.handlers = self._all(node.handlers)
-        node.orelse = self._body(node.orelse)
-        node.finalbody = self._body(node.finalbody)
+        node.handlers = self.several(node.handlers)
+        node.orelse = self.several(node.orelse)
+        node.finalbody = self.several(node.finalbody)
         return node
-
-    def _body(self, statements: list[ast.stmt]) -> list[ast.stmt]:
-        done: list[ast.stmt] = []
-        for statement in statements:
-            new = self.visit(statement)
-            done += new if isinstance(new, list) else [new]
-        return done
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
         """Names checked."""
@@ -234,50 +249,8 @@ class Policy(MatchPolicy):
         bare = node.type is None
         node = self.node_contents_visit(node)
         if bare:
-            node.type = _at(self._name("Exception"), node)
+            node.type = at(self._name("Exception"), node)
         return node
-
-    # -- imports
-
-    def visit_Import(self, node: ast.Import) -> Any:
-        """`import json as j` becomes `j = @import("json")`."""
-        made: list[ast.stmt] = []
-        for alias in node.names:
-            self._check_module(node, alias.name)
-            name = alias.asname or alias.name.split(".")[0]
-            self.check_name(node, name)
-            whole = alias.name if alias.asname else name
-            if whole == "asyncio":
-                self._asyncio_names.add(name)
-            made.append(self._assign(node, name, self._guard(node, "import", ast.Constant(whole))))
-        return made
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
-        """`from re import sub` becomes `sub = @import("re", "sub")`."""
-        if node.level:
-            self.error(node, "relative imports are not available in programs")
-        self._check_module(node, node.module or "")
-        made: list[ast.stmt] = []
-        for alias in node.names:
-            if alias.name == "*":
-                self.error(node, "import the names you need instead of *")
-            name = alias.asname or alias.name
-            self.check_name(node, alias.name)
-            self.check_name(node, name)
-            if node.module == "asyncio" and alias.name in _ASYNC_STARTERS:
-                self._starters.add(name)
-            call = self._guard(node, "import", ast.Constant(node.module or ""), ast.Constant(alias.name))
-            made.append(self._assign(node, name, call))
-        return made
-
-    def _check_module(self, node: ast.AST, name: str) -> None:
-        if name not in self.modules and not self._trying:
-            remedy = _REMEDIES.get(name.split(".")[0], "use tools instead")
-            known = ", ".join(sorted(one for one in self.modules if "." not in one))
-            self.error(node, f"the module {name!r} is not available: {remedy}; there are {known}")
-
-    def _assign(self, node: ast.AST, name: str, value: ast.expr) -> ast.stmt:
-        return ast.copy_location(ast.Assign(targets=[ast.Name(name, ast.Store())], value=value), node)
 
     # -- functions and classes
 
@@ -299,10 +272,10 @@ class Policy(MatchPolicy):
         self.check_name(node, name, allow_magic_methods=self._in_class)
         self.check_function_argument_names(node)
         node.returns = None
-        node.decorator_list = self._all(node.decorator_list)
+        node.decorator_list = self.several(node.decorator_list)
         node.args = self.visit(node.args)
         outer, self._in_class = self._in_class, False
-        node.body = self._body(node.body)
+        node.body = self.several(node.body)
         self._in_class = outer
         return node
 
@@ -315,16 +288,18 @@ class Policy(MatchPolicy):
         """Every class is made by the program's own metaclass, which checks the bases."""
         self._no_type_parameters(node)
         self.check_name(node, node.name)
-        if node.keywords:
+        if any(keyword.arg not in _CLASS_KEYWORDS for keyword in node.keywords):
             self.error(node, "keywords in a class statement are not available in programs")
-        node.decorator_list = self._all(node.decorator_list)
-        node.bases = self._all(node.bases)
+        node.decorator_list = self.several(node.decorator_list)
+        node.bases = self.several(node.bases)
         outer, self._in_class = self._in_class, True
-        node.body = self._body(node.body)
+        node.body = self.several(node.body)
         self._in_class = outer
         start = ast.Assign(targets=[ast.Name("@fields", ast.Store())], value=ast.List([], ast.Load()))
-        node.body.insert(0, _at(start, node))
+        node.body.insert(0, start)
         node.keywords = [ast.keyword(arg="metaclass", value=self._name("metaclass"))]
+        for made in (start, node.keywords[0]):
+            place(made, node.lineno, node.col_offset)
         return node
 
     def _no_type_parameters(self, node: Any) -> None:
@@ -348,7 +323,7 @@ class Policy(MatchPolicy):
             return function.id in self._starters
         return (
             isinstance(function, ast.Attribute)
-            and function.attr in _ASYNC_STARTERS
+            and function.attr in ASYNC_STARTERS
             and isinstance(function.value, ast.Name)
             and function.value.id in self._asyncio_names
         )
@@ -359,7 +334,7 @@ class Policy(MatchPolicy):
             if isinstance(node.func, ast.Name) and node.func.id.startswith("@"):
                 return node  # a guarded attribute, not a call
             node.args.insert(0, node.func)
-            node.func = _at(self._name("start"), node)
+            node.func = at(self._name("start"), node)
         elif isinstance(node, ast.Starred):
             node.value = self._lift(node.value)
         elif isinstance(node, (ast.List, ast.Tuple)):
@@ -374,8 +349,13 @@ class Policy(MatchPolicy):
         return node
 
 
-def _at(new: Any, old: ast.AST) -> Any:
-    return ast.copy_location(new, old)
+def _is_class_variable(annotation: ast.expr) -> bool:
+    """Whether an annotation says `ClassVar`: such a name is no field."""
+    inner = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    text = inner.id if isinstance(inner, ast.Name) else inner.attr if isinstance(inner, ast.Attribute) else ""
+    if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+        text = inner.value.partition("[")[0].rpartition(".")[2]
+    return text == "ClassVar"
 
 
 def _is_future(node: ast.stmt) -> bool:

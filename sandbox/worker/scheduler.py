@@ -6,6 +6,9 @@ when no coroutine can go on (or when a plain call waits for its own), one at a t
 
 from __future__ import annotations
 
+import _thread
+import contextlib
+import heapq
 import types
 from collections import deque
 from collections.abc import Callable, Generator
@@ -13,7 +16,8 @@ from typing import Any
 
 from .channel import Channel
 
-Settle = Callable[[dict[str, Any]], Any]
+_LONGEST_SECONDS = 86_400.0
+Settle = Callable[[list[Any]], Any]
 
 
 class Token:
@@ -38,6 +42,14 @@ class Token:
         return "<awaitable>"
 
 
+def doze(seconds: float) -> None:
+    """Wait without computing: for a lock that nobody gives back, as the locked process has no other way."""
+    never = _thread.allocate_lock()
+    never.acquire()
+    if seconds > 0:
+        never.acquire(True, min(seconds, _LONGEST_SECONDS))
+
+
 class _Task:
     __slots__ = ("coroutine", "token", "waiting_for")
 
@@ -52,14 +64,29 @@ class Scheduler:
         self._channel = channel
         self._ready: deque[_Task] = deque()
         self._calls: dict[int, tuple[Token, Settle]] = {}
+        self.ahead = 0
+        """Calls under way that the program has not asked for yet."""
+        self.made = self.changes = 0
+        """Calls that programs have made themselves, and those of them that are not read-only."""
+        self._asleep: list[tuple[float, int, Token]] = []
+        self._clock = 0.0  # seconds slept so far: sleepers wake in the order of their times, whatever returns come
+        self._sleeps = 0
         channel.on_return = self._returned
 
     def reset(self) -> None:
-        """Forget what an ended program left behind."""
-        for task in self._ready:
-            task.coroutine.close()
+        """Forget what an ended program left behind; what closing it runs or raises can keep nothing of it alive."""
+        left = [task.coroutine for task in self._ready]
+        self._forget()
+        for coroutine in left:
+            with contextlib.suppress(BaseException):
+                coroutine.close()
+        self._forget()
+
+    def _forget(self) -> None:
         self._ready.clear()
         self._calls.clear()
+        self._asleep.clear()
+        self.ahead = 0
 
     # -- making tokens
 
@@ -68,6 +95,16 @@ class Scheduler:
         token = Token()
         self._calls[number] = (token, settle)
         return token
+
+    def call_ahead(self, number: int, arrive: Callable[[list[Any]], None]) -> None:
+        """Give the return of a call that was sent ahead to `arrive`."""
+
+        def settle(message: list[Any]) -> None:
+            self.ahead -= 1
+            arrive(message)
+
+        self.ahead += 1
+        self._calls[number] = (Token(), settle)
 
     def finished(self, value: Any) -> Token:
         """A token that is done."""
@@ -94,6 +131,28 @@ class Scheduler:
         tokens = [self.as_token(value) for value in values]
         return self.spawn(_gather(tokens, return_exceptions))
 
+    def resolve(self, token: Token, value: Any) -> None:
+        """End the waiting for `token`."""
+        self._finish(token, value, None)
+
+    def sleep(self, seconds: Any, value: Any) -> Token:
+        """A token that is done when nothing else can go on and so many seconds have been slept."""
+        token = Token()
+        token.value = value
+        self._sleeps += 1
+        heapq.heappush(self._asleep, (self._clock + max(0.0, float(seconds)), self._sleeps, token))
+        return token
+
+    def _wake(self) -> bool:
+        """Sleep until the first sleeper is due; False where nobody sleeps."""
+        if not self._asleep:
+            return False
+        due, _, token = heapq.heappop(self._asleep)
+        doze(due - self._clock)
+        self._clock = due
+        self._finish(token, token.value, None)
+        return True
+
     # -- running
 
     def run(self, value: Any) -> Any:
@@ -103,8 +162,8 @@ class Scheduler:
             if self._ready:
                 self._step(self._ready.popleft())
             elif self._calls:
-                self._returned(self._channel.read())
-            else:
+                self._returned(self._channel.read_return())
+            elif not self._wake():
                 raise RuntimeError("the program waits for something that never happens")
         if token.error is not None:
             raise token.error
@@ -112,16 +171,27 @@ class Scheduler:
 
     def drain(self) -> None:
         """Wait for calls that were started and never awaited, so that none outlives its program."""
-        while self._ready or self._calls:
+        while self._ready or self._calls or self._asleep:
             if self._ready:
                 self._step(self._ready.popleft())
+            elif self._calls:
+                self._returned(self._channel.read_return())
             else:
-                self._returned(self._channel.read())
+                self._wake()
 
     def settle(self) -> None:
         """Wait for calls under way without going on with anything."""
         while self._calls:
-            self._returned(self._channel.read())
+            self._returned(self._channel.read_return())
+
+    def await_return(self) -> None:
+        """Wait for one return, whichever comes first."""
+        self._returned(self._channel.read_return())
+
+    def settle_ahead(self) -> None:
+        """Wait for all calls that were sent ahead."""
+        while self.ahead:
+            self.await_return()
 
     def _step(self, task: _Task) -> None:
         try:
@@ -143,8 +213,8 @@ class Scheduler:
         self._ready.extend(token.waiters)
         token.waiters = []
 
-    def _returned(self, message: dict[str, Any]) -> None:
-        waiting = self._calls.pop(message["id"], None)
+    def _returned(self, message: list[Any]) -> None:
+        waiting = self._calls.pop(message[0], None)
         if waiting is None:
             return  # the call was given up: the recursion limit struck between sending and waiting
         token, settle = waiting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import gc
 import types
 from difflib import get_close_matches
@@ -10,8 +11,9 @@ from typing import Any
 
 from ..frames import encode, without_surrogates
 from .channel import Channel, LimitReached
+from .checking import Known
 from .compiling import Refused, compile_program
-from .guards import Members, ProgramClass
+from .guards import Members, ProgramClass, Shape
 from .names import MISSING, Names
 from .namespaces import MODULES, Placeholder, namespaces
 from .policy import MESSAGE_CHARS
@@ -22,6 +24,12 @@ from .values import Plain, TooLarge, describe, without_addresses
 _MOST_VARIABLES = 50
 _MOST_NAMES = 200
 _CORO = 0x80
+_NO_ERRORS = contextlib.suppress(BaseException)
+_COLLECT_OBJECTS = 500
+_LARGE = 1 << 53
+_SMALL_BYTES = 64
+"""No result below `_LARGE` takes more than this."""
+_META_TOOLS = ("search_tools", "load_tools")
 
 
 class Worker:
@@ -30,45 +38,71 @@ class Worker:
     def __init__(self, channel: Channel, *, raw: bool) -> None:
         self.channel = channel
         self.scheduler = Scheduler(channel)
-        self.names = Names(channel, self.scheduler, namespaces(self.scheduler, channel.now))
+        self.names = Names(channel, self.scheduler, namespaces(self.scheduler, channel.now, channel.write))
         self.variables: dict[str, Any] = {"__builtins__": self.names.table}
-        self._raw = raw
+        self._known = Known(self.names.table, self.variables, self._meant)
+        self.raw = raw
+        self._limits: dict[str, Any] = {}
         self._count = 0
         self._reserve: bytearray | None = None  # given back when memory runs out, so that the end can be told
 
     def serve(self) -> None:
         """Run what the host sends until it closes the pipe."""
         while True:
-            message = self.channel.read()
-            if message["t"] == "run":
-                self._serve_program(message)
-            elif message["t"] == "raw" and self._raw:
-                self._serve_raw(message["source"])
+            self.serve_one()
+
+    def serve_one(self) -> None:
+        """Take one message and do what it says."""
+        message = self.channel.read()
+        if not isinstance(message, dict):
+            return  # what a call gave that nobody waits for any more
+        kind = message["t"]
+        if kind == "run":
+            self._serve_program(message)
+        elif kind == "fresh":
+            self._forget()
+        elif kind == "raw" and self.raw:
+            self._serve_raw(message["source"])
 
     def _serve_program(self, message: dict[str, Any]) -> None:
         if self._reserve is None:
             self._reserve = bytearray(1 << 18)
         done = self._program(message)
         self.channel.running = False
-        with contextlib.suppress(BaseException):  # closing what is left runs code of the program, within its time
+        with _NO_ERRORS:  # closing what is left runs code of the program, within its time
             self.scheduler.reset()
-        with contextlib.suppress(BaseException):
-            gc.collect()
+            if gc.get_count()[0] > _COLLECT_OBJECTS:
+                gc.collect()
         self.channel.send(done)
 
+    def _forget(self) -> None:
+        """After the rehearsal: be as if no program had run."""
+        self.variables.clear()
+        self.variables["__builtins__"] = self.names.table
+        self.names.use_tools({})
+        self.names.begin()
+        self.names.ahead.unjudged.clear()
+        self._limits, self._count = {}, 0
+        gc.collect()
+        gc.freeze()
+        self.channel.send({"t": "fresh"})
+        self.channel.next_id = 1
+
     def _program(self, message: dict[str, Any]) -> dict[str, Any]:
-        limits = message["limits"]
+        limits = self._limits = message.get("limits") or self._limits
         self.channel.begin(limits["max_calls"], limits["max_output_bytes"])
         self.channel.frame_limit = limits["max_frame_bytes"]
         self.names.begin()
+        self.names.ahead.begin(*message.get("ahead", (0, 0)))
         self._count += 1
-        if message["tools"] is not None:
+        if "tools" in message:
             self.names.use_tools(toolspace(self.channel, self.scheduler, message["tools"]))
         filename = f"<program {self._count}>"
         try:
             code = compile_program(
-                message["source"], filename, max_nodes=limits["max_nodes"], modules=MODULES, servers=self.names.tools
-            )
+                message["source"], filename, max_nodes=limits["max_nodes"], modules=MODULES, servers=self.names.tools,
+                known=self._known, strict=message["check"], ahead=self.names.ahead,
+            )  # fmt: skip
         except Refused as refused:
             one = refused.refusal
             return self._done("refused", error=_error(one.type, one.message, one.line))
@@ -85,7 +119,6 @@ class Worker:
             value = self._value(max_result_bytes)
             if self.channel.exceeded is not None:  # swallowed by a `finally`
                 raise self.channel.exceeded
-            self.channel.flush()
             return self._done("ok", value=value)
         except MemoryError as error:
             return self._out_of_memory(_line(error, filename))
@@ -105,7 +138,6 @@ class Worker:
         text = "" if isinstance(error, LimitReached) else self._explain(error)
         limit = self.channel.exceeded
         self.scheduler.settle()
-        self.channel.flush()
         line = _line(error, filename)
         if limit is not None:
             return self._done("limit", error=_error(limit.budget, str(limit), line))
@@ -113,6 +145,8 @@ class Worker:
 
     def _value(self, max_bytes: int) -> Any:
         value = self.names.answer if self.names.answered else self.names.shown
+        if max_bytes >= _SMALL_BYTES and (value is None or (type(value) is int and -_LARGE < value < _LARGE)):
+            return value
         try:
             plain = without_surrogates(Plain(strict=False).convert(value))
             size = len(encode({"v": plain}))
@@ -123,16 +157,27 @@ class Worker:
         return plain
 
     def _done(self, status: str, *, value: Any = None, error: dict[str, Any] | None = None) -> dict[str, Any]:
-        names = [name for name, value in self.variables.items() if name != "__builtins__" and _is_own(value)]
-        return {
-            "t": "done", "status": status, "value": value, "answered": self.names.answered and status == "ok",
-            "error": error, "names": names[-_MOST_NAMES:],
-            "variables": {name: _utf8(_describe(self.variables[name])) for name in names[-_MOST_VARIABLES:]},
-        }
+        done: dict[str, Any] = {"t": "done", "status": status}  # what is not said has not happened
+        output = self.channel.rest()
+        if output:
+            done["output"] = output
+        if status != "ok":
+            done["error"] = error
+        elif self.names.answered:
+            done["value"], done["answered"] = value, True
+        elif value is not None:
+            done["value"] = value
+        if len(self.variables) > 1:
+            for name in [name for name in self.variables if name[0] == "@"]:  # plans of loops and rows
+                del self.variables[name]
+            names = [name for name, value in self.variables.items() if name != "__builtins__" and _is_own(value)]
+            done["names"] = names[-_MOST_NAMES:]
+            done["variables"] = {name: _utf8(_describe(self.variables[name])) for name in names[-_MOST_VARIABLES:]}
+        return done
 
     def _explain(self, error: BaseException) -> str:
         try:
-            text = str(error)
+            text = str.__str__(str(error))  # an enumeration's text has methods of the program
         except MemoryError:
             raise
         except BaseException:
@@ -148,6 +193,9 @@ class Worker:
             return f"; {remedy}" if remedy else f"; {name}() is not available in programs"
         if name in MODULES:
             return f"; write `import {name}` first"
+        if name in _META_TOOLS and name not in self.names.tools:
+            there = [one for one in _META_TOOLS if one in self.names.tools]
+            return f"; this run has {there[0]}" if there else "; this run has no such function: tools are called directly"
         full = [tool for server, one in self.names.tools.items() for tool in _members(server, one)]
         short = {tool.split(".")[-1]: tool for tool in full}
         known = {key for key in (*self.variables, *self.names.table) if not key.startswith(("@", "_"))}
@@ -160,7 +208,7 @@ class Worker:
 
     def _serve_raw(self, source: str) -> None:
         """For tests: plain Python in the locked worker, as if the language layer had fallen."""
-        space: dict[str, Any] = {"result": None}
+        space: dict[str, Any] = {"result": None, "worker": self}
         try:
             exec(compile(source, "<raw>", "exec"), space)
             report = {"result": repr(space["result"])}
@@ -172,11 +220,11 @@ class Worker:
 def _is_own(value: Any) -> bool:
     """Whether the program made `value`; imported modules, classes and functions are there for every program."""
     kind = type(value)
-    if kind in (Members, Placeholder, types.BuiltinFunctionType):
+    if kind in (Members, Placeholder, Shape, types.BuiltinFunctionType):
         return False
     if isinstance(value, types.FunctionType):
         return value.__code__.co_filename.startswith("<program")
-    return not isinstance(value, type) or kind is ProgramClass
+    return not isinstance(value, type) or kind in (ProgramClass, enum.EnumMeta)
 
 
 def _describe(value: Any) -> str:

@@ -28,6 +28,7 @@ def safe_format_map(text: str) -> Callable[[Mapping[str, Any]], str]:
 class _Formatting:
     def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self.args, self.kwargs, self.counter = args, kwargs, 0
+        self.manual = False
 
     def render(self, text: str, depth: int) -> str:
         if depth < 0:
@@ -47,9 +48,17 @@ class _Formatting:
         from .guards import guarded_getattr
 
         first, rest = _string.formatter_field_name_split(field)
+        if first == "" or isinstance(first, int):
+            if self.manual if first == "" else self.counter:
+                way = "manual field specification to automatic field numbering"
+                other = "automatic field numbering to manual field specification"
+                raise ValueError(f"cannot switch from {way if first == '' else other}")
+            self.manual = first != ""
         if first == "":
             first = self.counter
             self.counter += 1
+        if isinstance(first, int) and first >= len(self.args):
+            raise IndexError(f"Replacement index {first} out of range for positional args tuple")
         value = self.args[first] if isinstance(first, int) else self.kwargs[first]
         for is_attribute, name in rest:
             value = guarded_getattr(value, name) if is_attribute else value[name]

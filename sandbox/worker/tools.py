@@ -25,10 +25,16 @@ class ToolError(Exception):
 FIELD_NAMES[ToolError] = frozenset({"args", "tool", "kind", "message", "arguments"})
 
 
+_SENT_AS_THEY_ARE = frozenset({str, bool, type(None)})
+_LARGE = 1 << 62
+
+
 class Tool:
     """One tool; calling it blocks, `start` does not."""
 
-    __slots__ = ("_channel", "_scheduler", "is_open", "name", "parameters", "required", "variadic")
+    __slots__ = (
+        "_channel", "_scheduler", "is_open", "name", "parameters", "read_only", "required", "server", "types", "variadic",
+    )
 
     def __init__(self, channel: Channel, scheduler: Scheduler, name: str, spec: dict[str, Any]) -> None:
         self._channel, self._scheduler, self.name = channel, scheduler, name
@@ -36,52 +42,67 @@ class Tool:
         self.required: int = spec["required"]
         self.variadic: str | None = spec.get("variadic")
         self.is_open: bool = spec.get("open", False)
+        self.read_only: bool = spec.get("read_only", False)
+        self.types: dict[str, dict[str, Any]] = spec.get("types", {})
+        self.server = name.rpartition(".")[0]
 
     def __repr__(self) -> str:
         return f"<tool {self.name}>"
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        arguments = self._bind(args, kwargs)
-        return self._settle(self._channel.wait(self._channel.call(self.name, arguments)), arguments)
+        arguments = self.bind(args, kwargs)
+        return self.settle(self._channel.wait(self._send(arguments)), arguments)
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Token:
         """Send the call and return a token for its result."""
-        arguments = self._bind(args, kwargs)
-        number = self._channel.call(self.name, arguments)
-        return self._scheduler.call(number, lambda message: self._settle(message, arguments))
+        arguments = self.bind(args, kwargs)
+        return self._scheduler.call(self._send(arguments, hold=True), lambda message: self.settle(message, arguments))
 
-    def _settle(self, message: dict[str, Any], arguments: dict[str, Any]) -> Any:
-        if message["t"] == "ret":
-            return message["value"]
-        raise ToolError(message["message"], message["kind"], self.name, arguments)
+    def _send(self, arguments: dict[str, Any], *, hold: bool = False) -> int:
+        scheduler = self._scheduler
+        scheduler.made += 1
+        if not self.read_only:
+            scheduler.changes += 1
+            if scheduler.ahead:
+                scheduler.settle_ahead()  # what may change something waits for every call that was sent ahead
+        return self._channel.call(self.name, arguments, hold=hold)
 
-    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def settle(self, message: list[Any], arguments: dict[str, Any]) -> Any:
+        """The value of a return, or the error that it holds."""
+        if len(message) == 2:
+            return message[1]
+        raise ToolError(message[2], message[3], self.name, arguments)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Arguments by name, in JSON. Raises `TypeError` where they do not fit the parameters."""
+        parameters = self.parameters
         bound: dict[str, Any] = {}
         if self.variadic is not None:
             bound[self.variadic] = list(args)
-        elif len(args) > len(self.parameters):
+        elif len(args) > len(parameters):
             raise TypeError(f"{self.name}() takes {self._signature()}, but {len(args)} positional arguments were given")
-        else:
-            bound.update(zip(self.parameters, args, strict=False))
+        elif args:
+            bound.update(zip(parameters, args, strict=False))
         for name, value in kwargs.items():
             if name in bound and not (name == self.variadic and not args):
                 raise TypeError(f"{self.name}() got multiple values for argument '{name}'")
-            if name not in self.parameters and not self.is_open:
+            if name not in parameters and not self.is_open:
                 raise TypeError(f"{self.name}() got an unexpected keyword argument '{name}'{self._meant(name)}")
             bound[name] = value
-        missing = [name for name in self.parameters[: self.required] if name not in bound]
-        if missing:
-            raise TypeError(f"{self.name}() is missing the required argument '{missing[0]}'; it takes {self._signature()}")
-        return self._plain(bound)
-
-    def _plain(self, bound: dict[str, Any]) -> dict[str, Any]:
+        for name in parameters[: self.required]:
+            if name not in bound:
+                raise TypeError(f"{self.name}() is missing the required argument '{name}'; it takes {self._signature()}")
         for name, value in bound.items():
-            if type(value) is not str:
-                try:
-                    bound[name] = Plain(strict=True).convert(value)
-                except (TypeError, TooLarge) as error:
-                    raise TypeError(f"{self.name}(): argument '{name}': {error}") from None
+            kind = type(value)
+            if kind not in _SENT_AS_THEY_ARE and not (kind is int and -_LARGE < value < _LARGE):
+                bound[name] = self._plain(name, value)
         return bound
+
+    def _plain(self, name: str, value: Any) -> Any:
+        try:
+            return Plain(strict=True).convert(value)
+        except (TypeError, TooLarge) as error:
+            raise TypeError(f"{self.name}(): argument '{name}': {error}") from None
 
     def _signature(self) -> str:
         names = [name if place < self.required else f"{name}=..." for place, name in enumerate(self.parameters)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections
 import datetime
+import decimal
 import math
+import pathlib
 import re
 import types
 from typing import Any
@@ -21,6 +23,7 @@ _LISTS = frozenset({list, tuple, collections.deque})
 _SETS = frozenset({set, frozenset})
 _DICTS = frozenset({dict, collections.Counter, collections.defaultdict, collections.OrderedDict})
 _VIEWS = frozenset({type({}.keys()), type({}.values()), type({}.items()), range})
+_AS_TEXT = frozenset({datetime.timedelta, decimal.Decimal, pathlib.PurePosixPath})
 _MOMENTS = frozenset({datetime.datetime, datetime.date, datetime.time})
 
 
@@ -58,7 +61,7 @@ class Plain:
             return [self.convert(item, depth + 1) for item in ordered(value)]
         if kind in _MOMENTS:
             return value.isoformat()
-        if kind is datetime.timedelta:
+        if kind in _AS_TEXT:
             return str(value)
         return self._other(value, f"a {kind.__name__}")
 
@@ -73,14 +76,14 @@ class Plain:
         if key is None or type(key) is bool:
             return {None: "null", True: "true", False: "false"}[key]
         plain = self.convert(key)
-        return plain if type(plain) is str else str(plain) if type(plain) in (int, float) else str(key)
+        return plain if type(plain) is str else str(plain) if type(plain) in (int, float) else str.__str__(str(key))
 
     def _other(self, value: Any, what: str) -> Any:
         if self.strict:
             raise TypeError(f"{what} cannot be passed to a tool; pass text, numbers, lists or dicts")
         if type(value) is int:
             return f"an integer of {value.bit_length()} bits"
-        return without_addresses(repr(value))
+        return without_addresses(str.__str__(repr(value)))
 
 
 def ordered(values: Any) -> list[Any]:

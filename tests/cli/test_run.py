@@ -11,8 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ import pytest
 
 from atlas.cli import invoke
 from atlas.commands.checks import log
+
+from ..waiting import ended, until
 
 BOUND = 300.0
 """Seconds after which a command counts as hanging; on a busy machine a start alone can take a minute."""
@@ -115,17 +115,6 @@ def test_at_a_terminal_a_change_is_asked_for(workspace: Path):
     reader.join()
     os.close(terminal)
     assert (process.returncode, out) == (0, "done\n") and (workspace / "out.txt").exists()
-
-
-@contextlib.contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process that does not outlive its test."""
-    with process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
 
 
 def _drain(terminal: int) -> None:
@@ -228,9 +217,7 @@ def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, b
     with ended(
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     ) as process:
-        deadline = time.monotonic() + BOUND
-        while not (workspace / "begun.txt").exists():
-            assert process.poll() is None and time.monotonic() < deadline
+        until(lambda: (workspace / "begun.txt").exists() or process.poll() is not None)
         process.send_signal(number)
         out, err = process.communicate(timeout=BOUND)
     assert process.returncode == 130, err
@@ -241,21 +228,20 @@ def test_an_interrupt_leaves_an_episode_and_no_process(number: signal.Signals, b
 
 
 def test_an_interrupt_before_the_run_begins_is_told_and_leaves_no_server(workspace: Path):
-    server = "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); time.sleep(999)"
+    server = "import os, pathlib, signal; pathlib.Path('pid').write_text(f'{os.getpid()}.'); signal.pause()"
     servers = {"mcpServers": {"slow": {"command": sys.executable, "args": ["-c", server], "cwd": str(workspace)}}}
     Path("servers.json").write_text(json.dumps(servers), encoding="utf-8")
     model = script(workspace, "answer(1)")
     command = [sys.executable, "-m", "atlas.cli", "run", "task", "--json", "--mcp", "servers.json", "--model", model]
     with ended(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)) as process:
-        deadline = time.monotonic() + BOUND
-        while not (Path("pid").exists() and Path("pid").read_text()):
-            assert process.poll() is None and time.monotonic() < deadline
+        pid = Path("pid")
+        until(lambda: (pid.exists() and pid.read_text().endswith(".")) or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=BOUND)
     assert process.returncode == 130 and "Traceback" not in err
     assert json.loads(out)["error"]["type"] == "Interrupted"
     with pytest.raises(ProcessLookupError):
-        os.kill(int(Path("pid").read_text()), 0)
+        os.kill(int(pid.read_text()[:-1]), 0)
 
 
 def test_a_result_that_cannot_be_printed_is_told_on_stderr(workspace: Path):
@@ -265,6 +251,14 @@ def test_a_result_that_cannot_be_printed_is_told_on_stderr(workspace: Path):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=BOUND)
     assert done.returncode == 2 and "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
     assert "standard output" in done.stderr and "No space left" in done.stderr and "mend:" in done.stderr
+
+
+def test_an_answer_comes_out_although_nothing_can_be_told_on_stderr(workspace: Path):
+    model = script(workspace, "answer(1)")
+    command = [sys.executable, "-m", "atlas.cli", "run", "task", "--model", model]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=BOUND)
+    assert (done.returncode, done.stdout) == (0, "1\n")
 
 
 def test_closed_streams_do_not_stop_the_work(workspace: Path):
@@ -316,11 +310,12 @@ def test_what_a_server_prints_cannot_drive_the_terminal(workspace: Path, capsys:
 
 def test_stdin_is_a_program_and_a_closed_pipe_is_no_traceback(workspace: Path):
     command = [sys.executable, "-m", "atlas.cli", "exec", "-", "--json"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdin and process.stdout and process.stderr
-    process.stdin.write("answer(6 * 7)")
-    process.stdin.close()
-    process.stdout.close()  # the reader goes away
-    err = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(BOUND) == 1 and "Traceback" not in err and "BrokenPipe" not in err
+    with ended(
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write("answer(6 * 7)")
+        process.stdin.close()
+        process.stdout.close()  # the reader goes away
+        err = process.stderr.read()
+        assert process.wait(BOUND) == 1 and "Traceback" not in err and "BrokenPipe" not in err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,8 @@ def test_trust_holds_for_the_content_it_was_given_for(
     found = resolve(home, tmp_path, {})
     assert found.settings.approve == "auto" and found.settings.mcp == (tmp_path / "mcp.json",) and not found.notices
     (tmp_path / "atlas.toml").write_text('approve = "auto"\nmodel = "x.gguf"\n', encoding="utf-8")
-    assert resolve(home, tmp_path, {}).settings.approve == "ask"
+    found = resolve(home, tmp_path, {})
+    assert found.settings.approve == "ask" and "was changed since it was trusted" in found.notices[0]
 
 
 def test_the_record_of_trust_is_private(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -81,17 +81,6 @@ def test_a_wrong_options_file_names_the_option(text: str, where: str, home: Path
     with pytest.raises(UsageError) as caught:
         resolve(home, tmp_path, {})
     assert caught.value.where.endswith(where) and caught.value.mend
-
-
-def test_the_latest_adapter_is_the_newest_one(home: Path, tmp_path: Path):
-    with pytest.raises(UsageError):
-        resolve(home, tmp_path, {"adapter": "latest"})
-    (home / "adapters" / "b").mkdir(parents=True)
-    for age, name in enumerate(("b/new.gguf", "old.gguf")):
-        path = home / "adapters" / name
-        path.touch()
-        os.utime(path, (1e9 - age, 1e9 - age))
-    assert resolve(home, tmp_path, {"adapter": "latest"}).settings.adapter.endswith("new.gguf")
 
 
 def test_the_state_folder_is_made_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

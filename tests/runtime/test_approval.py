@@ -63,15 +63,31 @@ def test_an_asynchronous_function_may_refuse(runs):
     assert runs(CHANGE, approve=decide).answer[0] == "denied"
 
 
-def test_waiting_for_a_decision_does_not_count_as_the_programs_time(runs):
+def test_waiting_for_a_decision_does_not_count_as_the_programs_time(runs, monkeypatch):
     from atlas.sandbox import Limits
+    from atlas.sandbox.program import Program
+
+    checked_while_asked = []
 
     async def slow(request):
-        await asyncio.sleep(1.2)
+        asked, check = asyncio.Event(), Program.check_time
+
+        def late(program, cpu_clock, paused):
+            checked_while_asked.append(paused)
+            asked.set()
+            deadline, program.deadline = program.deadline, program.started  # as if its time had been up for long
+            try:
+                return check(program, cpu_clock, paused)
+            finally:
+                program.deadline = deadline
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Program, "check_time", late)
+            await asked.wait()
         return True
 
-    episode = runs(["files.write('a', '1')\nanswer('written')"], approve=slow, limits=Limits(wall_seconds=1.0))
-    assert episode.answer == "written"
+    episode = runs(["files.write('a', '1')\nanswer('written')"], approve=slow, limits=Limits(cpu_seconds=0.5))
+    assert episode.answer == "written" and checked_while_asked == [True]
 
 
 @pytest.mark.parametrize(("typed", "gone"), [(b"y\n", True), (b"what\nno\n", False), (b"a\n", True), (b"\x04", False)])

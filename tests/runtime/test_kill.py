@@ -17,9 +17,10 @@ import pytest
 
 from atlas.runtime.episodes import EpisodeStore
 
+from ..waiting import PATIENCE_SECONDS, ended, until, until_dead
+
 HERE = Path(__file__).parent / "killed"
 ANSWER = [0, 1, 4, 103, 16, 105, 36, 49, 64, 81]
-PATIENCE_SECONDS = 60
 
 
 class Nest:
@@ -43,8 +44,9 @@ class Nest:
 @pytest.fixture
 def nest():
     nest = Nest()
-    yield nest
-    nest.close()
+    with ended(nest.process):
+        yield nest
+        nest.close()
 
 
 class Place:
@@ -68,19 +70,19 @@ class Place:
     def finish(self, what: str) -> dict:
         """Run to the end; the last line it printed."""
         process = self.start(what)
-        wait_until(lambda: is_gone(process))
+        until_dead(process)
         assert len(self.said()) == 2, self.said()
         return json.loads(self.said()[1])
 
     def killed(self, delay_seconds: float) -> None:
         """Start, and kill that long after the runtime was open."""
         process = self.start("run")
-        wait_until(lambda: self.said() or is_gone(process))
+        until(lambda: self.said() or not alive_in_session(process))
         assert self.said()[0] == "open", self.said()
         time.sleep(delay_seconds)
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-        wait_until(lambda: not alive_in_session(process))
+        until(lambda: not alive_in_session(process))
 
     def lines(self) -> Counter[str]:
         return Counter(line.rsplit(" ", 1)[0] for line in self.ledger.read_text().splitlines())
@@ -107,25 +109,11 @@ def alive_in_session(session: int) -> list[int]:
     return found
 
 
-def wait_until(true) -> None:
-    """Wait for what other processes do."""
-    limit = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < limit, "waited too long"
-        time.sleep(0.02)
-
-
-def is_gone(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def check_one_kill(place: Place, delay_seconds: float) -> str:
     """Kill a run and resume it; what it came to."""
     place.killed(delay_seconds)
-    wait_until(lambda: all(is_gone(process) for process in place.servers()))
+    for process in place.servers():
+        until_dead(process)
     record = place.record()
     if record is None:
         return "before the episode"

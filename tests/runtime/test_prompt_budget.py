@@ -107,3 +107,21 @@ def test_no_prompt_exceeds_the_budget_whatever_comes_back(runs, budget):
     assert episode.status in ("gave_up", "budget")
     assert all(len(prompt) <= budget for prompt in policy.prompts)
     assert isinstance(policy.conversation(""), ByteConversation)
+
+
+def test_of_many_servers_the_prompt_names_a_few_and_counts_the_rest(runs):
+    from mcp.server import MCPServer
+
+    def tool() -> str:
+        """Say something."""
+        return "something"
+
+    servers = {}
+    for number in range(30):
+        server = MCPServer(f"s{number}")
+        server.add_tool(tool)
+        servers[f"s{number}"] = server
+    _, record = runs.recorded(["answer(1)"], tools=servers)
+    first = record.turns[0].prompt_text.splitlines()[0]
+    assert first.startswith("servers: files (10), ") and first.endswith(", ... (27)")
+    assert len(first.split(", ")) == 9

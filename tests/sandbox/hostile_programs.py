@@ -176,8 +176,8 @@ PROGRAMS: dict[str, dict[str, str]] = {
         "gc": "import gc",
         "inspect": "import inspect",
         "types": "import types",
-        "time": "import time",
-        "io": "import io",
+        "time": "import time\ntime.sys",
+        "io": "import io\nio.open('/etc/passwd')",
         "name in a call": "[f('os') for f in [__import__]]",
     },
     "code from text": {
@@ -251,7 +251,7 @@ PROGRAMS: dict[str, dict[str, str]] = {
         "token write": "import asyncio\nt = asyncio.gather()\nt.done = True",
         "async for": "async for x in y: pass",
         "async with": "async with x: pass",
-        "async comprehension": "async def f():\n    return [x async for x in y]",
+        "async comprehension": "async def f():\n    return [x async for x in y]\nawait f()",
         "own await method": "class A:\n    def __await__(self): yield self\nawait A()",
         "deadlock": "import asyncio\nasync def f():\n    await t\nt = asyncio.create_task(f())\nawait t",
         "await twice": "import asyncio\nasync def f(): return 1\nc = f()\nawait c\nawait c",
@@ -410,5 +410,6 @@ PROGRAMS: dict[str, dict[str, str]] = {
 HARMLESS = {
     "name of type", "class cell", "typing module", "lying name", "lying member name", "deep spec", "deep lists",
     "long not", "many names", "big integer literal", "duplicate argument", "nested functions",
-    "bad encoding line", "huge type name", "caught", "generic alias origin",
+    "bad encoding line", "huge type name", "generic alias origin",
 }
+"""These may also end well: what they ask for is nothing."""

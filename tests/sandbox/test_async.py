@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from atlas.sandbox import Limits, Outcome, Sandbox, ToolError
+from atlas.sandbox.program import Program
 
-
-def _neighbour(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"sandbox_tests_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-support = _neighbour("support")
+from ..waiting import until_gone
+from . import support
 
 GATHER = """
 import asyncio
@@ -114,12 +103,13 @@ def test_plain_results_and_awaitables_mix() -> None:
 
 
 def test_a_failing_call_is_raised_where_it_is_awaited_after_all_have_ended() -> None:
-    ended = []
+    ended, failed = [], asyncio.Event()
 
     async def call(tool: str, arguments: dict[str, Any]) -> Any:
         if arguments["n"] == 1:
+            failed.set()
             raise ToolError("broken", "failed")
-        await asyncio.sleep(0.02)
+        await failed.wait()
         ended.append(arguments["n"])
         return arguments
 
@@ -129,7 +119,7 @@ def test_a_failing_call_is_raised_where_it_is_awaited_after_all_have_ended() -> 
 
     outcome = _go(body)
     assert outcome.status == "error" and str(outcome.error) == "line 3: ToolError: broken"
-    assert ended == [0, 2, 3, 4] and [one.ok for one in outcome.calls] == [True, False, True, True, True]
+    assert sorted(ended) == [0, 2, 3, 4] and [one.ok for one in outcome.calls] == [True, False, True, True, True]
 
 
 def test_the_event_loop_stays_free_while_a_program_computes() -> None:
@@ -139,7 +129,7 @@ def test_the_event_loop_stays_free_while_a_program_computes() -> None:
             await sandbox.arun("1")
             running = asyncio.create_task(sandbox.arun("while True: pass"))
             while not running.done():
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
                 ticks += 1
             return await running, ticks
 
@@ -147,18 +137,23 @@ def test_the_event_loop_stays_free_while_a_program_computes() -> None:
     assert outcome.error is not None and outcome.error.type == "wall_seconds" and ticks >= 5
 
 
-def test_the_wall_clock_ends_calls_that_hang() -> None:
-    cancelled = []
+CHECKED_OFTEN = Limits(wall_seconds=20.0, cpu_seconds=0.1)
+"""While a program waits, its time is looked at again when it could have used up what it may compute."""
+
+
+def test_the_wall_clock_ends_calls_that_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled, clock = [], support.Clock(monkeypatch)
 
     async def call(tool: str, arguments: dict[str, Any]) -> Any:
+        clock.ahead += 20.1
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled.append(tool)
             raise
 
     async def body() -> Outcome:
-        async with Sandbox(Limits(wall_seconds=0.3)) as sandbox:
+        async with Sandbox(CHECKED_OFTEN) as sandbox:
             return await sandbox.arun("demo.echo('x')", support.ECHO, call)
 
     outcome = _go(body)
@@ -166,12 +161,24 @@ def test_the_wall_clock_ends_calls_that_hang() -> None:
     assert outcome.error is not None and "waiting for demo.echo" in outcome.error.message
 
 
-def test_a_pause_stops_the_wall_clock_of_an_awaiting_call() -> None:
+def test_a_pause_stops_the_wall_clock_of_an_awaiting_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, check = support.Clock(monkeypatch), Program.check_time
+
     async def body() -> Outcome:
-        async with Sandbox(Limits(wall_seconds=0.3)) as sandbox:
+        checked = asyncio.Event()
+
+        def watched(program: Program, cpu_clock: float, paused: bool) -> float:
+            left = check(program, cpu_clock, paused)
+            if clock.ahead and paused:
+                checked.set()
+            return left
+
+        monkeypatch.setattr(Program, "check_time", watched)
+        async with Sandbox(CHECKED_OFTEN) as sandbox:
             async def call(tool: str, arguments: dict[str, Any]) -> Any:
                 with sandbox.paused():
-                    await asyncio.sleep(0.5)
+                    clock.ahead += 25.0
+                    await checked.wait()
                 return 1
 
             return await sandbox.arun("demo.echo('x')", support.ECHO, call)
@@ -185,7 +192,7 @@ def test_cancelling_ends_the_program_and_leaves_nothing() -> None:
 
         async def call(tool: str, arguments: dict[str, Any]) -> Any:
             started.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
         async with Sandbox() as sandbox:
             running = asyncio.create_task(sandbox.arun("demo.echo('x')", support.ECHO, call))
@@ -198,7 +205,8 @@ def test_cancelling_ends_the_program_and_leaves_nothing() -> None:
             return pid, await sandbox.arun("1 + 1")
 
     pid, outcome = _go(body)
-    assert not os.path.exists(f"/proc/{pid}") and outcome.value == 2
+    assert pid is not None and outcome.value == 2
+    until_gone(pid)
 
 
 def test_other_exceptions_of_call_reach_the_caller() -> None:
@@ -289,3 +297,82 @@ def test_time_spent_is_measured() -> None:
     outcome = _go(body)
     assert 0.05 <= outcome.calls[0].seconds <= outcome.seconds <= time.monotonic() - began
     assert 5 < outcome.peak_rss_mb < 60
+
+
+LEFTOVER = """
+import asyncio
+s = asyncio.Semaphore(0)
+async def stubborn():
+    await s.acquire()
+    try:
+        await s.acquire()
+    finally:
+        await s.acquire()
+async def late():
+    await s.acquire()
+    await s.acquire()
+    demo.echo('from the program before')
+async def main():
+    for task in (stubborn(), stubborn(), late(), late()):
+        asyncio.create_task(task)
+    await asyncio.sleep(0)
+    for _ in range(8):
+        s.release()
+    raise ValueError
+await main()
+"""
+
+
+def test_no_task_of_a_failed_program_goes_on_in_the_next_one() -> None:
+    called: list[str] = []
+
+    def call(tool: str, arguments: dict[str, Any]) -> None:
+        called.append(arguments["text"])
+
+    with Sandbox() as sandbox:
+        assert sandbox.run(LEFTOVER, support.ECHO, call).status == "error"
+        called.clear()
+        wait = "import asyncio\nfor _ in range(5):\n    await asyncio.sleep(0)\n'done'"
+        outcome = sandbox.run(wait, support.ECHO, call)
+        assert (outcome.status, outcome.value, called) == ("ok", "done", [])
+
+
+def test_many_large_results_at_once_end_the_program_and_not_the_host() -> None:
+    large = "x" * 2_000_000
+
+    async def call(tool: str, arguments: dict[str, Any]) -> str:
+        await asyncio.sleep(0)
+        return large
+
+    async def body() -> Outcome:
+        async with Sandbox(Limits(memory_mb=64)) as sandbox:
+            source = "import asyncio\nr = await asyncio.gather(*[demo.echo('x') for _ in range(40)])"
+            return await sandbox.arun(source, support.ECHO, call)
+
+    outcome = _go(body)
+    assert outcome.status == "limit" and outcome.error is not None and outcome.error.type == "memory_mb", outcome
+    assert "not read yet" in outcome.error.message
+
+
+def test_the_arguments_of_all_calls_together_have_a_limit() -> None:
+    with Sandbox(Limits(max_sent_bytes=1_000_000)) as sandbox:
+        outcome = sandbox.run("for _ in range(100):\n    demo.echo('x' * 300_000)", support.ECHO, lambda *_: None)
+        assert (outcome.status, outcome.error and outcome.error.type) == ("limit", "max_sent_bytes")
+        assert len(outcome.calls) == 3
+        support.works(sandbox)
+
+
+def test_a_sandbox_that_is_closed_by_a_call_ends_its_program() -> None:
+    sandbox = Sandbox().__enter__()
+    outcome = sandbox.run("demo.echo('x')", support.ECHO, lambda *_: sandbox.close())
+    assert outcome.status == "killed"
+
+
+def test_a_result_that_cannot_be_written_is_an_error_of_its_call() -> None:
+    class Broken:
+        def isoformat(self) -> str:
+            raise OSError("gone")
+
+    with Sandbox() as sandbox:
+        outcome = sandbox.run("demo.echo('x')", support.ECHO, lambda *_: Broken())
+        assert outcome.error is not None and outcome.error.type == "ToolError" and "gone" in outcome.error.message

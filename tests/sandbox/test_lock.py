@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import subprocess
 import sys
@@ -13,75 +15,31 @@ import RestrictedPython
 
 import atlas
 from atlas.sandbox import Limits, Sandbox
+from atlas.sandbox.worker import lock
+
+from . import lock_attempts as attempts
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the lock of other systems is experimental")
 
 CALL = "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-ATTEMPTS = {
-    "open for reading": "open('/etc/passwd').read()",
-    "open itself": "open('/proc/self/mem', 'rb')",
-    "open for writing": "open('/tmp/atlas-was-here', 'w').write('x')",
-    "os.open": "import os\nos.open('/', 0)",
-    "stat": "import os\nos.stat('/etc/passwd')",
-    "list": "import os\nos.listdir('/')",
-    "unlink": "import os\nos.unlink('/tmp/atlas-was-here')",
-    "make folder": "import os\nos.mkdir('/tmp/atlas-was-here')",
-    "chdir": "import os\nos.chdir('/tmp')",
-    "chroot": "import os\nos.chroot('/tmp')",
-    "readlink": "import os\nos.readlink('/proc/self/exe')",
+BY_NAME = {
     "socket": "import _socket\n_socket.socket(2, 1)",
     "udp": "import _socket\n_socket.socket(2, 2)",
     "unix socket": "import _socket\n_socket.socket(1, 1)",
     "socket pair": "import socket\nsocket.socketpair()",
-    "fork": "import os\nos.fork()",
-    "exec": "import os\nos.execv('/bin/true', ['true'])",
-    "posix_spawn": "import os\nos.posix_spawn('/bin/true', ['true'], {})",
-    "system": "import os\nresult = os.system('true')\nassert result == 0",
-    "thread": "import _thread\n_thread.start_new_thread(print, ())",
-    "kill parent": "import os\nos.kill(os.getppid(), 9)",
-    "kill self": "import os\nos.kill(os.getpid(), 9)",
-    "kill everything": "import os\nos.kill(-1, 9)",
-    "pipe": "import os\nos.pipe()",
-    "dup": "import os\nos.dup(0)",
-    "memfd": "import os\nos.memfd_create('x')",
-    "eventfd": "import os\nos.eventfd(0)",
-    "read other descriptor": "import os\nos.read(3, 1)",
-    "read own output": "import os\nos.read(1, 1)",
-    "write other descriptor": "import os\nos.write(2, b'x')",
-    "write own input": "import os\nos.write(0, b'x')",
-    "fcntl": "import fcntl\nfcntl.fcntl(0, 1)",
-    "ioctl": "import fcntl\nfcntl.ioctl(0, 0x5401, b'')",
-    "raise limits": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))",
-    "new module": "import wave",
-    "new C module": "import _ssl",
-    "sleep": "import time\ntime.sleep(0.01)",
-    "executable memory": "import mmap\nmmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)",
-    "shared file memory": "import mmap\nmmap.mmap(0, 4096)",
-    "too much memory": "x = bytearray(10 ** 9)",
-    "setuid": "import os\nos.setuid(65534)",
+    "socket of a descriptor": "import _socket\n_socket.socket(2, 1, 0, 0).recv(1)",
+    "name lookup": "import _socket\n_socket.getaddrinfo('localhost', 80)",
     "unshare": CALL + "assert libc.unshare(0x10000000) == 0, ctypes.get_errno()",
     "mount": CALL + "assert libc.mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0, ctypes.get_errno()",
-    "ptrace": CALL + "import os\nassert libc.ptrace(16, os.getppid(), None, None) == 0, ctypes.get_errno()",
-    "process_vm_readv": CALL + "assert libc.syscall(310, 1, None, 0, None, 0, 0) == 0, ctypes.get_errno()",
-    "pidfd_open": CALL + "assert libc.syscall(434, 1, 0) >= 0, ctypes.get_errno()",
-    "io_uring": CALL + "assert libc.syscall(425, 8, None) >= 0, ctypes.get_errno()",
-    "bpf": CALL + "assert libc.syscall(321, 0, None, 0) >= 0, ctypes.get_errno()",
-    "userfaultfd": CALL + "assert libc.syscall(323, 0) >= 0, ctypes.get_errno()",
-    "keyctl": CALL + "assert libc.syscall(250, 0, 0, 0, 0, 0) >= 0, ctypes.get_errno()",
-    "openat2": CALL + "assert libc.syscall(437, -100, b'/', None, 0) >= 0, ctypes.get_errno()",
-    "clone3": CALL + "assert libc.syscall(435, None, 0) >= 0, ctypes.get_errno()",
+    "ptrace": CALL + "assert libc.ptrace(16, 1, None, None) == 0, ctypes.get_errno()",
+    "traced by the parent": CALL + "assert libc.ptrace(0, 0, None, None) == 0, ctypes.get_errno()",
     "prctl dumpable": CALL + "assert libc.prctl(4, 1, 0, 0, 0) == 0, ctypes.get_errno()",
     "prctl death signal": CALL + "assert libc.prctl(1, 0, 0, 0, 0) == 0, ctypes.get_errno()",
-    "seccomp again": CALL + "assert libc.syscall(317, 0, 0, None) == 0, ctypes.get_errno()",
-    "mprotect executable": CALL + "import mmap\nm = mmap.mmap(-1, 4096)\n"
-    "a = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
-    "libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)\n"
-    "assert libc.mprotect(a, 4096, 7) == 0, ctypes.get_errno()",
-    "high half of a descriptor": CALL + "assert libc.syscall(0, ctypes.c_ulong(1 << 32), b'xx', 1) >= 0",
-    "poison memory": CALL + "libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)\n"
-    "assert libc.madvise(None, 4096, 100) == 0, ctypes.get_errno()",
-    "capabilities": CALL + "assert libc.syscall(126, None, None) == 0, ctypes.get_errno()",
+    "new library": CALL + "ctypes.CDLL('libssl.so.3')",
+    "thread of the C library": CALL + "t = ctypes.c_ulong()\n"
+    "assert libc.pthread_create(ctypes.byref(t), None, libc.abort, None) == 0",
 }
+ATTEMPTS = {**attempts.PYTHON, **BY_NAME}
 
 
 def _raw_sandbox() -> Sandbox:
@@ -102,6 +60,56 @@ def test_the_lock_refuses(sandbox: Sandbox, attempt: str) -> None:
     assert report is not None and "error" in report and "result" not in report, report
     assert not os.path.exists("/tmp/atlas-was-here")
     assert sandbox.run("1 + 1").value == 2
+
+
+def test_the_kernel_refuses_every_call_that_is_not_on_the_list(sandbox: Sandbox) -> None:
+    report = sandbox._run_raw(attempts.raw_program(lock, os.uname().machine))
+    assert report is not None and "result" in report, report
+    tried, through = ast.literal_eval(report["result"])
+    assert through == [] and tried > 2_000
+    assert sandbox.run("1 + 1").value == 2
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="another machine has no second numbering")
+def test_the_other_numbering_of_calls_ends_the_worker(sandbox: Sandbox) -> None:
+    report = sandbox._run_raw(attempts.X32)
+    assert report == {"t": "raw", "error": "WorkerGone"}
+    assert sandbox.run("1 + 1").value == 2
+
+
+def _python_for_everybody() -> str | None:
+    """An interpreter that an ordinary user can execute; root's own is often not for others to read."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if os.path.exists(python) and subprocess.run(
+            [python, "-c", "import os, sys; os.setuid(65534); sys.exit(not os.access(sys.executable, os.X_OK))"],
+            capture_output=True, timeout=60,
+        ).returncode == 0:  # fmt: skip
+            return python
+    return None
+
+
+SCRIPTS = [
+    ["--stay-root"], ["--stay-root", "--without-landlock"], [], ["--without-landlock"],
+    ["--nobody"], ["--nobody", "--without-landlock"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", SCRIPTS, ids=" ".join)
+def test_the_lock_holds_for_root_and_for_an_ordinary_user_and_without_landlock(options: list[str]) -> None:
+    if os.geteuid() != 0 and ("--nobody" in options or "--stay-root" in options):
+        pytest.skip("the tests run as an ordinary user already")
+    python = _python_for_everybody() if "--nobody" in options else sys.executable
+    if python is None:
+        pytest.skip("an ordinary user can execute no Python here")
+    script = Path(__file__).with_name("lock_attempts.py").read_text()
+    command = [python, "-I", "-c", script, lock.__file__, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert report["raw"] == [] and report["python"] == {} and report["tried"] > 2_000, report
+    layers = report["layers"]
+    assert layers["seccomp"] and layers["rlimits"] and layers["privileges"]
+    assert layers["landlock"] is ("--without-landlock" not in options)
+    assert report["user"] == (65534 if "--nobody" in options else os.getuid())
 
 
 def test_raw_python_does_run_there(sandbox: Sandbox) -> None:
@@ -125,26 +133,31 @@ def test_guarantees_name_the_layers(sandbox: Sandbox) -> None:
     assert "landlock" in layers
 
 
-def test_the_lock_holds_for_an_ordinary_user() -> None:
+def test_a_sandbox_of_an_ordinary_user_is_locked() -> None:
     if os.geteuid() != 0:
         pytest.skip("the tests run as an ordinary user already")
     paths = [str(Path(atlas.__file__).resolve().parent), str(Path(RestrictedPython.__file__).resolve().parent.parent)]
-    for python in (sys.executable, "/usr/bin/python3"):  # root's own interpreter is often not for others to read
+    told = json.dumps([list(ATTEMPTS.values()), attempts.raw_program(lock, os.uname().machine)])
+    for python in (sys.executable, "/usr/bin/python3"):
         if not os.path.exists(python):
             continue
-        report = subprocess.run([python, "-c", _AS_NOBODY, *paths], capture_output=True, text=True, timeout=60)
+        report = subprocess.run(
+            [python, "-c", _AS_NOBODY, *paths], input=told, capture_output=True, text=True, timeout=60
+        )
         if "cannot read" not in report.stdout and "too old" not in report.stdout:
-            assert report.stdout.split() == ["True", *["PermissionError:"] * 4], (
-                report.stdout, report.stderr)  # fmt: skip
+            assert report.stdout, report.stderr
+            seccomp, got_through, tried, raw = json.loads(report.stdout)
+            assert seccomp and got_through == [] and tried > 2_000 and raw == [], report.stdout
             return
     pytest.skip("an ordinary user cannot read this checkout or a new enough Python")
 
 
 _AS_NOBODY = """
-import importlib.util, os, sys
+import ast, importlib.util, json, os, sys
 if sys.version_info < (3, 11):
     print("too old"); sys.exit()
 root, packages = sys.argv[1:]
+attempts, raw = json.load(sys.stdin)
 sys.path.append(packages)
 spec = importlib.util.spec_from_file_location("atlas", root + "/__init__.py", submodule_search_locations=[root])
 sys.modules["atlas"] = importlib.util.module_from_spec(spec)
@@ -157,8 +170,8 @@ for path in (sys.executable, os.__file__, atlas.sandbox.host.__file__, Restricte
         print("cannot read", path); sys.exit()
 sandbox = Sandbox(Limits(wall_seconds=20)); sandbox._raw = True
 with sandbox:
-    print({name: ok for name, ok, _ in sandbox.guarantees()}["seccomp"])
-    for attempt in ("open('/etc/passwd')", "import os; os.fork()", "import _socket; _socket.socket()",
-                    "import os; os.kill(1, 0)"):
-        print(sandbox._run_raw(attempt)["error"].split()[0])
+    locked = {name: ok for name, ok, _ in sandbox.guarantees()}["seccomp"]
+    through = [text for text in attempts if "error" not in sandbox._run_raw(text)]
+    tried, calls = ast.literal_eval(sandbox._run_raw(raw)["result"])
+    print(json.dumps([locked, through, tried, calls]))
 """

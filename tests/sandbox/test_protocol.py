@@ -3,29 +3,17 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
-import importlib.util
+import select
 import time
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from atlas.sandbox import Limits, Sandbox
 from atlas.sandbox.frames import FrameBuffer, FrameError, encode
 
+from . import support
 
-def _neighbour(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"sandbox_tests_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-support = _neighbour("support")
-
-FIND = "import gc, os, json, struct\nworker = next(o for o in gc.get_objects() if type(o).__name__ == 'Worker')\n"
-SEND = FIND + "def raw(data):\n    os.write(1, data)\ndef send(text):\n    b = text.encode()\n    raw(struct.pack('<I', len(b)) + b)\n"
+SEND = "import os, json, struct\ndef raw(data):\n    os.write(1, data)\ndef send(text):\n    b = text.encode()\n    raw(struct.pack('<I', len(b)) + b)\n"
 
 
 def _instead(body: str) -> str:
@@ -41,27 +29,38 @@ ABUSES = {
     "empty frame": "raw(struct.pack('<I', 0))",
     "not an object": "send('[]')",
     "not utf-8": "raw(struct.pack('<I', 2) + b'\\xff\\xfe')",
-    "not a number": "send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{\"a\":NaN}}' % worker.channel.next_id)",
-    "infinite": "send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{\"a\":1e999}}' % worker.channel.next_id)",
+    "not a number": "send('[%d,\"demo.echo\",{\"a\":NaN}]' % worker.channel.next_id)",
+    "infinite": "send('[%d,\"demo.echo\",{\"a\":1e999}]' % worker.channel.next_id)",
     "huge integer": "send('{\"t\":\"out\",\"text\":' + '9' * 100000 + '}')",
     "deep": "send('{\"t\":' + '[' * 100000 + ']' * 100000 + '}')",
+    "deep enough to decode": "send('{\"t\":\"out\",\"text\":' + '[' * 900 + '\"\\\\ud800\"' + ']' * 900 + '}')",
+    "deep value": "send('{\"t\":\"done\",\"status\":\"ok\",\"error\":null,\"value\":' + '[' * 900 + ']' * 900 + '}')",
+    "deep arguments": "send('[%d,\"demo.echo\",{\"text\":' % worker.channel.next_id + '[' * 900 + ']' * 900 + '}]')",
     "unknown kind": "send('{\"t\":\"what\"}')",
     "no kind": "send('{}')",
     "kind is a list": "send('{\"t\":[]}')",
-    "wrong id": "send('{\"t\":\"call\",\"id\":77777,\"tool\":\"demo.echo\",\"args\":{}}')",
-    "id is true": "send('{\"t\":\"call\",\"id\":true,\"tool\":\"demo.echo\",\"args\":{}}')",
-    "id is text": "send('{\"t\":\"call\",\"id\":\"1\",\"tool\":\"demo.echo\",\"args\":{}}')",
-    "same id twice": "for _ in range(2):\n    send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{}}' % worker.channel.next_id)",
-    "unknown tool": "send('{\"t\":\"call\",\"id\":%d,\"tool\":\"os.system\",\"args\":{}}' % worker.channel.next_id)",
-    "tool is a list": "send('{\"t\":\"call\",\"id\":%d,\"tool\":[],\"args\":{}}' % worker.channel.next_id)",
-    "arguments are a list": "send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":[]}' % worker.channel.next_id)",
+    "wrong id": "send('[77777,\"demo.echo\",{}]')",
+    "id is true": "send('[true,\"demo.echo\",{}]')",
+    "id is text": "send('[\"1\",\"demo.echo\",{}]')",
+    "same id twice": "for _ in range(2):\n    send('[%d,\"demo.echo\",{\"text\":\"\"}]' % worker.channel.next_id)",
+    "a call of two parts": "send('[%d,\"demo.echo\"]' % worker.channel.next_id)",
+    "a call of four parts": "send('[%d,\"demo.echo\",{\"text\":\"\"},1]' % worker.channel.next_id)",
+    "an empty call": "send('[]')",
+    "two values": "send('[%d,\"demo.echo\",{\"text\":\"\"}]{}' % worker.channel.next_id)",
+    "unknown tool": "send('[%d,\"os.system\",{}]' % worker.channel.next_id)",
+    "tool is a list": "send('[%d,[],{}]' % worker.channel.next_id)",
+    "arguments are a list": "send('[%d,\"demo.echo\",[]]' % worker.channel.next_id)",
+    "an unknown argument": "send('[%d,\"demo.echo\",{\"text\":\"a\",\"shell\":1}]' % worker.channel.next_id)",
+    "a missing argument": "send('[%d,\"demo.echo\",{\"n\":1}]' % worker.channel.next_id)",
     "output is a number": "send('{\"t\":\"out\",\"text\":5}')",
     "output flood": "for _ in range(100):\n    send('{\"t\":\"out\",\"text\":\"%s\"}' % ('x' * 1000))",
-    "call flood": "for i in range(200):\n    send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{}}' % (worker.channel.next_id + i))",
+    "call flood": "for i in range(200):\n    send('[%d,\"demo.echo\",{\"text\":\"\"}]' % (worker.channel.next_id + i))",
     "unknown status": "send('{\"t\":\"done\",\"status\":\"great\"}')",
     "ok with an error": "send('{\"t\":\"done\",\"status\":\"ok\",\"error\":{\"type\":\"x\",\"message\":\"y\"}}')",
     "error without one": "send('{\"t\":\"done\",\"status\":\"error\"}')",
     "unknown budget": "send('{\"t\":\"done\",\"status\":\"limit\",\"error\":{\"type\":\"patience\",\"message\":\"y\"}}')",
+    "output at the end is a number": "send('{\"t\":\"done\",\"status\":\"ok\",\"output\":5}')",
+    "too much output at the end": "send('{\"t\":\"done\",\"status\":\"ok\",\"output\":\"%s\"}' % ('x' * 6000))",
     "error line is text": "send('{\"t\":\"done\",\"status\":\"error\",\"error\":{\"type\":\"x\",\"message\":\"y\",\"line\":\"1\"}}')",
     "many variables": "send('{\"t\":\"done\",\"status\":\"ok\",\"error\":null,\"variables\":%s}' % json.dumps({str(i): '' for i in range(99)}))",
     "variables are numbers": "send('{\"t\":\"done\",\"status\":\"ok\",\"error\":null,\"variables\":{\"a\":1}}')",
@@ -100,12 +99,18 @@ def test_abuse_of_the_protocol_ends_the_worker(sandbox: Sandbox, abuse: str) -> 
 
 
 def test_nothing_is_served_after_the_end(sandbox: Sandbox) -> None:
-    late = f"send({DONE!r})\nsend('{{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{{}}}}' % worker.channel.next_id)"
+    late = f"send({DONE!r})\nsend('[%d,\"demo.echo\",{{\"text\":\"\"}}]' % worker.channel.next_id)"
     sandbox._run_raw(_instead(late))
     served: list[str] = []
     outcome = sandbox.run("1", support.ECHO, lambda tool, arguments: served.append(tool))
     assert (outcome.status, outcome.value, served) == ("ok", 1, [])
+    link, fallen = sandbox._link, sandbox.worker_pid
+    assert link is not None
+    while not len(link.incoming):  # the late call has come, or comes now
+        assert select.select([link.source], [], [], 60)[0]
+        link.fill()
     support.works(sandbox)
+    assert served == [] and sandbox.worker_pid != fallen
 
 
 def test_text_of_the_worker_is_made_valid(sandbox: Sandbox) -> None:
@@ -118,13 +123,13 @@ def test_a_worker_that_does_not_read_is_ended_in_time() -> None:
     with _sandbox(max_calls=1000, wall_seconds=0.5, cpu_seconds=5.0) as sandbox:
         flood = (
             "for i in range(500):\n"
-            "    send('{\"t\":\"call\",\"id\":%d,\"tool\":\"demo.echo\",\"args\":{}}' % (worker.channel.next_id + i))\n"
+            "    send('[%d,\"demo.echo\",{\"text\":\"\"}]' % (worker.channel.next_id + i))\n"
             "while True: pass"
         )
         sandbox._run_raw(_instead(flood))
         began = time.monotonic()
         outcome = sandbox.run("1", support.ECHO, lambda tool, arguments: "x" * 100_000)
-        assert (outcome.status, outcome.error and outcome.error.type) == ("limit", "wall_seconds")
+        assert (outcome.status, outcome.error and outcome.error.type) == ("limit", "wall_seconds"), outcome.error
         assert time.monotonic() - began < 6
 
 

@@ -67,6 +67,8 @@ def _verdict(machine: str, number: int, arguments: tuple[int, ...] = (), *, audi
         place += 1
         if code == lock._LOAD:
             register = struct.unpack_from("=I", data, value)[0]
+        elif code == lock._AND:
+            register &= value
         elif code == lock._RETURN:
             return {lock._ALLOW: "allow", lock._KILL: "kill", lock._EPERM: "refuse"}[value]
         else:
@@ -86,9 +88,16 @@ def test_the_filter_allows_what_a_worker_needs_and_nothing_else(machine: str):
     assert _verdict(machine, calls["mmap"], (0, 4096, 3, 0x02, 5)) == "refuse"
     assert _verdict(machine, calls["mprotect"], (0, 4096, 3)) == "allow"
     assert _verdict(machine, calls["mprotect"], (0, 4096, 5)) == "refuse"
-    assert _verdict(machine, calls["madvise"], (0, 4096, 4)) == "allow"
-    assert _verdict(machine, calls["madvise"], (0, 4096, 100)) == "refuse"
-    allowed = {calls[name] for name in (*lock._FREE, "mmap", "mprotect", "madvise", "read", "write")}
+    for advice in range(-1, 200):
+        expected = "allow" if advice in (0, 1, 2, 3, 4, 8, 14, 15) else "refuse"
+        assert _verdict(machine, calls["madvise"], (0, 4096, advice & 0xFFFFFFFF)) == expected, advice
+    for operation in range(1024):
+        expected = "allow" if operation & ~(128 | 256) in (0, 1, 9, 10) else "refuse"
+        assert _verdict(machine, calls["futex"], (0, operation)) == expected, operation
+    for clock in range(-100, 100):
+        expected = "allow" if 0 <= clock < 12 else "refuse"
+        assert _verdict(machine, calls["clock_gettime"], (clock & 0xFFFFFFFF,)) == expected, clock
+    allowed = {calls[name] for name in (*lock._FREE, *lock._checked())}
     for number in range(600):
         if number not in allowed:
             assert _verdict(machine, number, (0, 0, 0, 0)) == "refuse", number

@@ -13,6 +13,9 @@ import pytest
 
 from atlas.tools_registry import ServerConfig
 
+from ..ports import reserved_port
+from ..waiting import until
+
 TOKEN = secrets.token_hex(8)
 """Marks the processes of this test process, whose tests run one after the other."""
 SERVERS = Path(__file__).parent / "servers"
@@ -37,7 +40,7 @@ def script() -> Iterator[Callable[..., ServerConfig]]:
         return ServerConfig(name, command=sys.executable, args=(str(SERVERS / f"{file}.py"), *arguments), env=env, **options)
 
     yield make
-    assert _processes(TOKEN) == []
+    until(lambda: not _processes(TOKEN), lambda: _processes(TOKEN))  # one that was just killed takes a moment to go
 
 
 @pytest.fixture
@@ -71,10 +74,7 @@ def _serve(app: Any, port: int = 0) -> Iterator[str]:
 
 
 @pytest.fixture
-def unused_port() -> int:
-    """A port on loopback where nobody listens."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def unused_port() -> Iterator[int]:
+    """A port on loopback where nobody listens but a server of this test."""
+    with reserved_port() as port:
+        yield port

@@ -2,14 +2,15 @@
 
 import sqlite3
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from atlas.tools_registry import Catalogue, CatalogueError
-from atlas.tools_registry.listing import ListedTool, Listing
+from atlas.tools_registry.listing import ListedTool, Listing, head_of
+
+from ..waiting import PATIENCE_SECONDS, side_by_side
 
 SCHEMA = {"type": "object", "properties": {"ä": {"type": "string"}}}
 LISTING = Listing(
@@ -22,7 +23,8 @@ def test_what_is_put_comes_back_in_another_catalogue(tmp_path: Path) -> None:
     Catalogue(path).put("f", "srv", LISTING, "legacy")
     entry = Catalogue(path).get("f")
     assert entry is not None
-    assert (entry.listing, entry.way) == (LISTING, "legacy")
+    assert (entry.head, entry.way) == (head_of(LISTING), "legacy")
+    assert Catalogue(path).listing("f") == LISTING
     assert entry.age_seconds < 60
     assert Catalogue(path).get("other") is None
     Catalogue(path).remove("f")
@@ -32,7 +34,8 @@ def test_what_is_put_comes_back_in_another_catalogue(tmp_path: Path) -> None:
 def test_without_a_path_it_lives_in_memory() -> None:
     catalogue = Catalogue()
     catalogue.put("f", "srv", LISTING, "auto")
-    assert catalogue.get_all(["f", "g"])["f"].listing == LISTING
+    assert catalogue.get_all(["f", "g"])["f"].head.tool_count == 1
+    assert catalogue.listing("f") == LISTING and catalogue.listing("g") is None
     catalogue.remove("f")
     assert catalogue.get("f") is None
 
@@ -84,9 +87,21 @@ def test_an_entry_that_cannot_be_read_counts_as_never_seen(tmp_path: Path) -> No
     catalogue = Catalogue(path)
     catalogue.put("f", "srv", LISTING, "auto")
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE listings SET listing = '{}'")
+        connection.execute("UPDATE listings SET listing = '{}', head = '{}'")
     connection.close()
+    assert catalogue.get("f") is None and catalogue.listing("f") is None
+
+
+def test_a_file_of_the_version_before_is_listed_anew_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE listings (fingerprint TEXT PRIMARY KEY, server TEXT, listing TEXT)")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    catalogue = Catalogue(path)
     assert catalogue.get("f") is None
+    catalogue.put("f", "srv", LISTING, "auto")
+    assert catalogue.listing("f") == LISTING and not catalogue.warnings
 
 
 def test_a_place_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -108,7 +123,8 @@ for number in range(20):
 def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
     path = tmp_path / "catalogue.sqlite"
     path.write_bytes(b"damaged" * 1000)
-    writers = [subprocess.Popen([sys.executable, "-c", WRITE, str(path), name]) for name in "abc"]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    with side_by_side([sys.executable, "-c", WRITE, str(path), name] for name in "abc") as writers:
+        for writer in writers:
+            assert writer.communicate(timeout=PATIENCE_SECONDS) == ("", "") and writer.returncode == 0
     assert len(Catalogue(path).get_all([f"{name}{number}" for name in "abc" for number in range(20)])) == 60
     assert len(list(tmp_path.glob("*.damaged-*"))) == 1

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +23,8 @@ from atlas.tools_registry import (
 )
 from atlas.tools_registry.connection import Connection
 from atlas.tools_registry.errors import ServerError, ServerStartError
+
+from ..waiting import ended, until_dead
 
 Script = Callable[..., ServerConfig]
 
@@ -59,6 +60,15 @@ def start_error(config: ServerConfig) -> ServerError:
         return caught.value
 
     return asyncio.run(main())
+
+
+def slow_start_error(script: Script, behaviour: str, said: str) -> ServerError:
+    """The error of a server that does not answer, and that was waited for until it had `said` something."""
+    for seconds in (0.5, 2.0, 8.0, 32.0):
+        error = start_error(script("plain", behaviour, connect_seconds=seconds))
+        if said in error.message:
+            break
+    return error
 
 
 def test_a_command_that_is_not_there_is_named() -> None:
@@ -102,7 +112,7 @@ def test_the_mend_for_uvx_is_the_command_to_write(script: Script, tmp_path: Any)
 
 
 def test_a_server_that_hangs_at_its_start_times_out(script: Script) -> None:
-    error = start_error(script("plain", "silent", connect_seconds=1.5))
+    error = slow_start_error(script, "silent", "thinking")
     assert isinstance(error, ServerTimeout)
     assert "did not answer within" in error.message
     assert "thinking" in error.message
@@ -116,7 +126,7 @@ def test_a_server_that_ignores_every_signal_is_killed(script: Script) -> None:
 
 
 def test_a_server_that_only_prints_rubbish_is_quoted(script: Script) -> None:
-    error = start_error(script("plain", "only-rubbish", connect_seconds=1.5))
+    error = slow_start_error(script, "only-rubbish", "What do you mean?")
     assert "What do you mean?" in error.message
     assert "stdout" in error.message
 
@@ -242,33 +252,33 @@ def test_what_a_server_leaves_running_is_ended(script: Script) -> None:
 
 def test_a_server_killed_with_its_client_busy_is_ended_all_the_same(script: Script) -> None:
     config = script("plain")
-    program = subprocess.Popen(
-        [sys.executable, "-c", KILLED_CLIENT, *config.args], env={**os.environ, **config.env}, stdout=subprocess.PIPE
-    )
-    assert program.stdout is not None
-    with program.stdout:
+    with ended(
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED_CLIENT, *config.args], env={**os.environ, **config.env}, stdout=subprocess.PIPE
+        )
+    ) as program:
+        assert program.stdout is not None
         server = int(program.stdout.readline())
         program.kill()
         program.wait()
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{server}/cmdline").exists() and Path(f"/proc/{server}/cmdline").read_bytes():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until_dead(server)
 
 
 def test_an_interrupt_at_the_keyboard_leaves_nothing(script: Script) -> None:
     config = script("plain")
-    program = subprocess.Popen(
-        [sys.executable, "-c", KILLED_CLIENT, *config.args],
-        env={**os.environ, **config.env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert program.stdout is not None
-    program.stdout.readline()
-    program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=120)
+    with ended(
+        subprocess.Popen(
+            [sys.executable, "-c", KILLED_CLIENT, *config.args],
+            env={**os.environ, **config.env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    ) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=120)
     assert program.returncode != 0
     assert errors.strip().endswith("KeyboardInterrupt")
 

@@ -66,7 +66,7 @@ FIELDS = ["name", "description", "title", "inputSchema", "outputSchema", "annota
 schemas = st.dictionaries(st.sampled_from(["type", "properties", "required", "$ref"]), json_values, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(json_values | st.dictionaries(st.sampled_from(FIELDS), json_values | schemas), max_size=5))
 def test_no_listing_crashes_anything_on_its_way_to_the_prompt(raw: list[Any]) -> None:
     listed, _ = read_tools(raw)

@@ -54,7 +54,7 @@ def test_names_that_python_reads_as_the_same_are_told_apart() -> None:
     assert (first, second) == ("files_2", "files")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(st.text(max_size=200), st.sampled_from(["json", "a b", "a_b", "class", "_", "__x"])), max_size=8))
 def test_the_result_can_always_be_written_and_is_unique(names: list[str]) -> None:
     found = server_identifiers(names)

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import importlib.util
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atlas.tools_registry import Registry, ServerConfig, ServerError, ToolFailed
+from atlas.tools_registry import Registry, RegistryError, ServerConfig, ServerError, ToolFailed
 from atlas.tools_registry.config import Transport
 
 Serve = Callable[..., Any]
@@ -78,6 +79,41 @@ def test_a_result_over_the_limit_is_refused(serve: Serve) -> None:
         run(use, remote(f"{url}/mcp"), result_bytes=100_000)
 
 
+def test_an_answer_of_a_hundred_megabytes_is_cut_off_and_named(serve: Serve) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        body = b""
+        while (part := await receive())["type"] == "http.request":
+            body += part.get("body", b"")
+            if not part.get("more_body"):
+                break
+        asked = json.loads(body or b"{}")
+        number, method = asked.get("id"), asked.get("method")
+        results: dict[str, Any] = {
+            "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                           "serverInfo": {"name": "far", "version": "1"}},
+            "tools/list": {"tools": [{"name": "flood", "inputSchema": {"type": "object"}}]},
+        }  # fmt: skip
+        status = 202 if number is None else 200 if scope["method"] == "POST" else 405
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
+        if method == "tools/call":
+            for _ in range(100):
+                await send({"type": "http.response.body", "body": b" " * 1_000_000, "more_body": True})
+        error = {"error": {"code": -32601, "message": "Method not found"}}
+        answer = {"jsonrpc": "2.0", "id": number, **({"result": results[method]} if method in results else error)}
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode() if status == 200 else b""})
+
+    async def use(registry: Registry) -> None:
+        with pytest.raises(RegistryError) as caught:
+            await registry.call(registry.tools["far.flood"], {}, timeout_seconds=60)
+        assert caught.value.fate == "unknown" and "far" in str(caught.value.where)
+        assert caught.value.kind == "too_large" and "MB in one message" in caught.value.message
+
+    with serve(app) as url:
+        run(use, remote(f"{url}/mcp"))
+
+
 def problem_of(url: str, **options: Any) -> str:
     async def use(registry: Registry) -> str:
         return registry.servers[0].problem or ""
@@ -117,16 +153,16 @@ def test_a_refusal_points_at_the_headers(serve: Serve, status: int) -> None:
         assert '"headers"' in problem
 
 
-def test_a_server_that_goes_away_between_calls_is_a_server_error_until_it_is_back(serve: Serve) -> None:
+def test_a_server_that_goes_away_between_calls_is_a_server_error_until_it_is_back(serve: Serve, unused_port: int) -> None:
     async def main() -> None:
         async with contextlib.AsyncExitStack() as stack:
-            with serve(modern().streamable_http_app()) as url:
+            with serve(modern().streamable_http_app(), port=unused_port) as url:
                 registry = await stack.enter_async_context(Registry([remote(f"{url}/mcp", connect_seconds=3.0)]))
                 assert await add(registry) == 42
             with pytest.raises(ServerError) as caught:
                 await registry.call(registry.tools["far.add"], {"a": 1})
             assert "'far'" in caught.value.message
-            with serve(modern().streamable_http_app(), port=int(url.rpartition(":")[2])):
+            with serve(modern().streamable_http_app(), port=unused_port):
                 assert await add(registry) == 42
 
     asyncio.run(main())

@@ -60,3 +60,21 @@ def test_a_server_that_died_is_seen_before_the_next_request() -> None:
             assert sdk_internals.is_closed(client.session)
 
     asyncio.run(main())
+
+
+def test_messages_nested_too_deeply_for_pydantic_are_read_and_rubbish_is_not() -> None:
+    import mcp_types
+    import pytest
+
+    from atlas.tools_registry.sdk_internals import accept_deep_messages
+
+    def nested(levels: int) -> str:
+        return '{"jsonrpc": "2.0", "id": 1, "result": ' + '{"in": ' * levels + "{}" + "}" * levels + "}"
+
+    accept_deep_messages()
+    accept_deep_messages()  # twice is as once
+    read = mcp_types.jsonrpc_message_adapter.validate_json
+    assert read(nested(500), by_name=False).id == 1
+    for text in (nested(100_000), nested(300)[:-1], '{"jsonrpc": "2.0"}'):
+        with pytest.raises(ValueError):
+            read(text, by_name=False)

@@ -108,7 +108,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(["type", "properties", "required", "additionalProperties"]), json_values), json_values
 )

@@ -13,7 +13,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool as ServedTool
 from mcp.types import ToolAnnotations
 
-from ..tool import Tool
 from .entry import Entry
 from .errors import ToolboxError
 
@@ -64,22 +63,6 @@ def _logging_untouched() -> Iterator[None]:
         yield
     finally:
         logging.getLogger().removeHandler(placeholder)
-
-
-def listed_tool(server_name: str, entry: Entry) -> Tool:
-    """The tool as the registry lists it when it trusts the hints."""
-    served = served_tool(entry)
-    return Tool(
-        server=server_name,
-        name=entry.name,
-        description=served.description,
-        input_schema=served.parameters,
-        output_schema=served.output_schema,
-        server_name=server_name,
-        tool_name=entry.name,
-        read_only=entry.reads,
-        idempotent=entry.reads or entry.idempotent,
-    )
 
 
 def _speaking(entry: Entry) -> Callable[..., Any]:

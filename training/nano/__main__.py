@@ -12,6 +12,10 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import Recipe
 
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 """glibc gives big blocks back after every step and faults them in again; keeping them is a tenth faster."""
@@ -24,7 +28,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/nano"))
     parser.add_argument("--tokens", type=int, help="positions to train on, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--minutes", type=float, help="stop after this long, with a checkpoint")
+    parser.add_argument("--minutes", type=float, help="plan the run to be this long, instead of the recipe's length")
     parser.add_argument("--start", type=Path, help="a nano GGUF to begin with, instead of random weights")
     parser.add_argument("--precision", default="f16", choices=["f32", "f16", "q8_0"])
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
@@ -36,36 +40,39 @@ def main() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from .config import RECIPES, ModelConfig
+    from .config import MODELS, RECIPES
     from .export import export
     from .pretrain import load_model, pretrain
 
-    changes = {key: value for key in ("tokens", "seed") if (value := getattr(arguments, key)) is not None}
+    changes = {key: value for key in ("tokens", "seed", "minutes") if (value := getattr(arguments, key)) is not None}
     recipe = dataclasses.replace(RECIPES[arguments.recipe], **changes)
     if not arguments.export_only:
-        _forecast(recipe.tokens, recipe.device)
-        pretrain(ModelConfig(), recipe, arguments.out, minutes=arguments.minutes, start=arguments.start)
+        _forecast(recipe)
+        pretrain(MODELS[arguments.recipe], recipe, arguments.out, start=arguments.start)
     path = arguments.out / "nano.gguf"
     export(load_model(arguments.out), arguments.out, path, precision=arguments.precision)
     print(f"wrote {path}", file=sys.stderr)
 
 
-def _forecast(tokens: int, device: str) -> None:
+def _forecast(recipe: Recipe) -> None:
     """Time matrix products of both number types and say what the run will take."""
     import torch
 
     speeds = {}
     for kind in (torch.float32, torch.bfloat16):
-        matrix = torch.randn(1024, 1024, dtype=kind, device=device)
+        matrix = torch.randn(1024, 1024, dtype=kind, device=recipe.device)
         matrix @ matrix
         began = time.monotonic()
         for _ in range(8):
             (matrix @ matrix).sum().item()
         speeds[kind] = 8 * 2 * 1024**3 / (time.monotonic() - began) / 1e9
     cost = 60e6  # operations a position, forward and backward, measured over the whole step
+    hours = recipe.tokens * cost / speeds[torch.float32] / 1e9 / 3600
+    if recipe.minutes is not None:
+        hours = min(hours, recipe.minutes / 60)
     print(
         f"this machine: {speeds[torch.float32]:.0f} GFLOP/s in float32, {speeds[torch.bfloat16]:.0f} in bfloat16; "
-        f"{tokens / 1e6:.0f} M positions will take about {tokens * cost / speeds[torch.float32] / 1e9 / 3600:.1f} hours",
+        f"up to {recipe.tokens / 1e6:.0f} M positions in about {hours:.1f} hours",
         file=sys.stderr,
     )  # fmt: skip
 

@@ -30,6 +30,8 @@ class Recipe:
     seed: int = 1
     device: Literal["cpu", "cuda"] = "cpu"
     tokens: int = 14_000_000
+    minutes: float | None = None
+    """Where given, the run is as long as this or as `tokens`, whichever ends first: for a machine lent by the hour."""
     step_tokens: int = 5_000
     warmup_steps: int = 40
     decay_share: float = 0.3
@@ -42,20 +44,31 @@ class Recipe:
     gradient_clip: float = 1.0
     bpe_dropout: float = 0.1
     """On half of the worlds, so that names are read in any pieces."""
-    rename_share: float = 0.35
+    rename_share: float = 0.5
     """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
+    wide_share: float = 0.6
+    """Share of workspaces whose file names, columns, people and things are words of that lexicon."""
     drills: tuple[tuple[float, float], ...] = ((0.08, 1.0), (0.5, 0.3), (0.75, 0.1))
     """Until each share of the run, what share of the trees are drills of copying (see drills.py)."""
     toolbox_share: float = 0.5
     tasks_a_world: int = 20
     checkpoint_minutes: float = 5.0
+    producers: int = 1
+    """Processes that make worlds."""
 
 
 RECIPES = {
     "cpu": Recipe(),
-    "gpu": Recipe(name="gpu", device="cuda", tokens=600_000_000, step_tokens=65_536, warmup_steps=100),
+    "gpu": Recipe(name="gpu", device="cuda", tokens=600_000_000, step_tokens=65_536, warmup_steps=100, producers=14),
     "smoke": Recipe(name="smoke", tokens=60_000, step_tokens=3_000, warmup_steps=2, checkpoint_minutes=0.05),
 }
+
+MODELS = {
+    "cpu": ModelConfig(),
+    "gpu": ModelConfig(width=512, layers=8, heads=8, key_value_heads=4, head_width=64, feed_forward=1024),
+    "smoke": ModelConfig(),
+}
+"""The shape that goes with each recipe: 5 M parameters for two cores, 22 M for a GPU (23 MB as Q8_0)."""
 
 
 def as_dict(config: ModelConfig | Recipe) -> dict[str, Any]:

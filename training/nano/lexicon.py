@@ -22,6 +22,19 @@ _PROTECTED = frozenset(
     find_tools toolerror message kind null return output each every more most less than only first last same busy again
     must should valid invalid known unknown such mean""".split()
 )
+_SQL = frozenset(
+    """analyse analyze anti array asof asymmetric authorization between bigint binary boolean both case cast char character
+    check coalesce collate collation column columns concurrently constraint create cross decimal default deferrable desc
+    describe distinct else except exists extract false fetch float foreign freeze from full generated glob group grouping
+    grouping_id having ilike initially inner inout integer intersect interval into isnull join lambda lateral leading left
+    like limit national natural nchar none notnull null nullif numeric offset only order outer overlaps overlay pivot
+    pivot_longer pivot_wider placing position positional precision primary qualify real references returning right select
+    semi setof show similar smallint some struct substring summarize symmetric table tablesample then time timestamp
+    trailing treat trim true try_cast tuple union unique unpack unpivot using values varchar variadic verbose when where
+    window with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize
+    xmltable""".split()
+)
+"""Words that a column cannot be called in SQL without quotes."""
 
 
 def words_of(text: str) -> list[str]:
@@ -52,7 +65,7 @@ def lexicon(texts: Iterable[str], held_out: set[str], *, size: int = 6000) -> li
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(re.findall(r"(?<![A-Za-z])[a-z]{4,11}(?![A-Za-z])", text))
-    words = [word for word, _ in counts.most_common(3 * size) if word not in held_out and word not in _PROTECTED]
+    words = [word for word, _ in counts.most_common(3 * size) if word not in held_out | _PROTECTED | _SQL]
     return words[:size]
 
 

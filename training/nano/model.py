@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .config import ModelConfig
@@ -30,59 +32,72 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Branches of similar length, padded to the longest and laid out as one block of the flat batch."""
+class Place:
+    """Where one tree lies in the flat batch: first its prefix, then blocks of branches of similar length.
 
-    start: int
-    count: int
-    longest: int
-    mask: Tensor
-    """(longest, prefix + longest): what a branch position may see."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where one tree lies in the flat batch: first its prefix, then its groups of branches."""
+    A block is (start, branches, longest): its branches are padded to the longest of them.
+    """
 
     start: int
     prefix: int
-    groups: list[Group]
+    blocks: list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Flat ids and positions of several trees, with the rows that predict a target and the targets themselves."""
+class Flat:
+    """Several trees laid out flat, as plain arrays that another process can make."""
 
-    ids: Tensor
-    positions: Tensor
-    layouts: list[Layout]
-    rows: Tensor
-    labels: Tensor
-    branch_of_row: Tensor
+    ids: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    places: list[Place]
+    rows: NDArray[np.int32]
+    """The rows that predict a target, `labels` being the targets and `branch_of_row` the branch each belongs to."""
+    labels: NDArray[np.int32]
+    branch_of_row: NDArray[np.int32]
     """Number of the branch, counted over all trees in their own order."""
     branches: int
 
 
-GROUP = 4
-"""Branches in a block: more would waste padding, fewer would waste calls."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A `Flat` on the device of the model, with a mask for each block: what its branches may see."""
+
+    ids: Tensor
+    positions: Tensor
+    places: list[Place]
+    masks: list[list[Tensor]]
+    """For each tree and block (longest, prefix + longest)."""
+    rows: Tensor
+    labels: Tensor
+    branch_of_row: Tensor
+    branches: int
+
+
+BLOCK = 6
+"""Branches in a block at most, and how much of it may be padding: less padding costs more calls."""
+PADDING = 0.12
 
 
 def pack(trees: list[Tree], device: str = "cpu") -> Batch:
+    """The trees as a batch on `device`."""
+    return to_batch(flatten(trees), device)
+
+
+def flatten(trees: list[Tree]) -> Flat:
     """Lay trees out flat. The first token of a branch is predicted by the last one of its prefix."""
     ids: list[int] = []
     positions: list[int] = []
-    layouts: list[Layout] = []
+    places: list[Place] = []
     targets: list[tuple[int, int, int]] = []
     seen = 0
     for tree in trees:
         start, width = len(ids), len(tree.prefix)
         ids += tree.prefix
         positions += range(width)
-        groups = []
-        order = sorted(range(len(tree.branches)), key=lambda number: len(tree.branches[number]))
-        for members in (order[first : first + GROUP] for first in range(0, len(order), GROUP)):
+        blocks = []
+        for members in _blocks(tree.branches):
             longest = len(tree.branches[members[-1]])
-            groups.append(Group(len(ids), len(members), longest, _mask(longest, width, device)))
+            blocks.append((len(ids), len(members), longest))
             for number in members:
                 branch, first = tree.branches[number], len(ids)
                 for offset in (place for place, wanted in enumerate(tree.targets[number]) if wanted):
@@ -91,16 +106,37 @@ def pack(trees: list[Tree], device: str = "cpu") -> Batch:
                 ids += branch + [0] * (longest - len(branch))
                 positions += range(width, width + longest)
         seen += len(tree.branches)
-        layouts.append(Layout(start, width, groups))
-    rows, labels, owners = (torch.tensor(column, device=device) for column in zip(*targets, strict=True))
-    return Batch(
-        torch.tensor(ids, device=device), torch.tensor(positions, device=device), layouts, rows, labels, owners, seen
+        places.append(Place(start, width, blocks))
+    rows, labels, owners = (np.array(column, dtype=np.int32) for column in zip(*targets, strict=True))
+    return Flat(np.array(ids, np.int32), np.array(positions, np.int32), places, rows, labels, owners, seen)
+
+
+def _blocks(branches: list[list[int]]) -> list[list[int]]:
+    """Numbers of the branches by length, cut where a block would be full or padded too much."""
+    blocks: list[list[int]] = [[]]
+    held = 0
+    for number in sorted(range(len(branches)), key=lambda number: len(branches[number])):
+        size, count = len(branches[number]), len(blocks[-1]) + 1
+        if count > BLOCK or size * count - held - size > PADDING * size * count:
+            blocks.append([])
+            held = 0
+        blocks[-1].append(number)
+        held += size
+    return blocks
+
+
+def to_batch(flat: Flat, device: str = "cpu") -> Batch:
+    """The arrays as tensors on `device`."""
+    ids, positions, rows, labels, owners = (
+        torch.from_numpy(array).to(device, non_blocking=True).long()
+        for array in (flat.ids, flat.positions, flat.rows, flat.labels, flat.branch_of_row)
     )
+    masks = [[_mask(longest, place.prefix, device) for _, _, longest in place.blocks] for place in flat.places]
+    return Batch(ids, positions, flat.places, masks, rows, labels, owners, flat.branches)
 
 
 def _mask(longest: int, prefix: int, device: str) -> Tensor:
-    own = torch.ones(longest, longest, dtype=torch.bool).tril()
-    return torch.cat([torch.ones(longest, prefix, dtype=torch.bool), own], dim=1).to(device)
+    return torch.ones(longest, prefix + longest, dtype=torch.bool, device=device).tril(prefix)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -109,22 +145,22 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat([-right, left], dim=-1) * sin
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, layouts: list[Layout]) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, batch: Batch) -> Tensor:
     """Attention within each tree of the flat batch; `q`, `k`, `v` are (tokens, heads, head width)."""
-    return torch.cat([piece for layout in layouts for piece in _attend_tree(q, k, v, layout)]).flatten(1)
+    trees = zip(batch.places, batch.masks, strict=True)
+    return torch.cat([piece for place, masks in trees for piece in _attend_tree(q, k, v, place, masks)]).flatten(1)
 
 
-def _attend_tree(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> list[Tensor]:
-    prefix = slice(layout.start, layout.start + layout.prefix)
+def _attend_tree(q: Tensor, k: Tensor, v: Tensor, place: Place, masks: list[Tensor]) -> list[Tensor]:
+    prefix = slice(place.start, place.start + place.prefix)
     qp, kp, vp = (t[prefix].transpose(0, 1)[None] for t in (q, k, v))
     seen = [F.scaled_dot_product_attention(qp, kp, vp, is_causal=True)[0].transpose(0, 1)]
-    for group in layout.groups:
-        block = slice(group.start, group.start + group.count * group.longest)
-        shape = (group.count, group.longest)
-        qb, kb, vb = (t[block].view(*shape, *t.shape[1:]).transpose(1, 2) for t in (q, k, v))
-        keys = torch.cat([kp.expand(group.count, -1, -1, -1), kb], dim=2)
-        values = torch.cat([vp.expand(group.count, -1, -1, -1), vb], dim=2)
-        own = F.scaled_dot_product_attention(qb, keys, values, attn_mask=group.mask)
+    for (start, count, longest), mask in zip(place.blocks, masks, strict=True):
+        block = slice(start, start + count * longest)
+        qb, kb, vb = (t[block].view(count, longest, *t.shape[1:]).transpose(1, 2) for t in (q, k, v))
+        keys = torch.cat([kp.expand(count, -1, -1, -1), kb], dim=2)
+        values = torch.cat([vp.expand(count, -1, -1, -1), vb], dim=2)
+        own = F.scaled_dot_product_attention(qb, keys, values, attn_mask=mask)
         seen.append(own.transpose(1, 2).flatten(0, 1))
     return seen
 
@@ -163,9 +199,9 @@ class Block(nn.Module):
         h = self.post_attention_layernorm(x)
         return x + self.down_proj(F.silu(self.gate_proj(h)) * self.up_proj(h))  # type: ignore[no-any-return]
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, layouts: list[Layout]) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, batch: Batch) -> Tensor:
         """The whole layer on a flat batch (tokens, width)."""
-        return self.after(x, attend(*self.before(x, cos, sin), layouts))
+        return self.after(x, attend(*self.before(x, cos, sin), batch))
 
 
 class Nano(nn.Module):
@@ -201,7 +237,7 @@ class Nano(nn.Module):
         x = self.embed_tokens(batch.ids)
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         for layer in self.layers:
-            x = layer(x, cos, sin, batch.layouts)
+            x = layer(x, cos, sin, batch)
         return self.norm(x)  # type: ignore[no-any-return]
 
     def logits(self, batch: Batch) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from .config import ModelConfig, Recipe, as_dict
-from .model import Batch, Nano, pack
+from .model import Batch, Nano, to_batch
 from .muon import Muon
 from .start import load_weights, tokenizer_of
 from .stream import Cursor, TreeStream
@@ -49,9 +49,14 @@ class Trainer:
         self.adam = torch.optim.AdamW(self.others, recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.progress = Progress()
 
+    def done(self) -> float:
+        """How much of the run is done, by positions or by time."""
+        share = self.progress.tokens / self.recipe.tokens
+        return share if self.recipe.minutes is None else max(share, self.progress.seconds / 60 / self.recipe.minutes)
+
     def rate(self) -> float:
         """The share of the full learning rate at this point of the run."""
-        done = self.progress.tokens / self.recipe.tokens
+        done = self.done()
         warm = min(1.0, (self.progress.step + 1) / self.recipe.warmup_steps)
         return warm * max(0.02, min(1.0, (1.0 - done) / self.recipe.decay_share))
 
@@ -101,7 +106,7 @@ def pretrain(
     _restore(trainer, folder)
     if recipe.tokens > 1_000_000:
         trainer.model.speed_up()
-    stream = TreeStream(recipe, folder, trainer.progress.cursor, progress=trainer.progress.tokens / recipe.tokens)
+    stream = TreeStream(recipe, folder, trainer.progress.cursor, progress=trainer.done())
     try:
         _loop(trainer, stream, folder, minutes)
     finally:
@@ -112,11 +117,11 @@ def _loop(trainer: Trainer, stream: TreeStream, folder: Path, minutes: float | N
     progress, recipe = trainer.progress, trainer.recipe
     began = saved = time.monotonic()
     with (folder / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
-        for trees, cursor in stream.batches():
-            start = time.monotonic()
-            batch = pack(trees, recipe.device)
+        start = began
+        for flat, cursor in stream.batches():
+            batch = to_batch(flat, recipe.device)
             row: dict[str, Any] = trainer.step(batch)
-            seconds = time.monotonic() - start
+            seconds, start = time.monotonic() - start, time.monotonic()
             progress.step += 1
             progress.tokens += batch.ids.numel()
             progress.seconds += seconds
@@ -125,10 +130,10 @@ def _loop(trainer: Trainer, stream: TreeStream, folder: Path, minutes: float | N
                     "branches": batch.branches, "seconds": round(progress.seconds, 1)}
             metrics.write(json.dumps(row) + "\n")
             metrics.flush()
-            stream.report(progress.tokens / recipe.tokens)
+            stream.report(trainer.done())
             if progress.step % 10 == 0:
                 _say(row, progress, recipe)
-            over = progress.tokens >= recipe.tokens
+            over = trainer.done() >= 1
             out_of_time = minutes is not None and time.monotonic() - began > minutes * 60
             if over or out_of_time or time.monotonic() - saved > recipe.checkpoint_minutes * 60:
                 save(trainer, folder)

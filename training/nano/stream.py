@@ -1,12 +1,13 @@
-"""Worlds without end, as batches of trees, made in a process of their own while the model trains."""
+"""Worlds without end, as batches of trees, made in processes of their own while the model trains."""
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import queue
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from ..worlds.base import World
 from .config import Recipe
-from .model import Tree
+from .model import Flat, Tree, flatten
 
 SHORT, MIXED, FULL = (4, 7), (5, 14), (10, 16)
 """How many stubs a view holds: at first, later, and over the last share of a run."""
@@ -27,13 +28,15 @@ class Cursor:
     seed: int
 
 
-def make_world(seed: int, recipe: Recipe, rng: random.Random) -> World:
-    """The practice world of a seed, of either kind."""
+def make_world(seed: int, recipe: Recipe, rng: random.Random, words: Sequence[str]) -> World:
+    """The practice world of a seed, of either kind; some workspaces have names out of `words`."""
     from ..worlds.composed import composed_world
     from ..worlds.workspace import workspace_world
 
-    make: Callable[..., World] = workspace_world if rng.random() < recipe.toolbox_share else composed_world
-    return make(seed, "practice", tasks=recipe.tasks_a_world)
+    if rng.random() >= recipe.toolbox_share:
+        return composed_world(seed, "practice", tasks=recipe.tasks_a_world)
+    wide = words if rng.random() < recipe.wide_share else ()
+    return workspace_world(seed, "practice", tasks=recipe.tasks_a_world, wide=wide)
 
 
 def stubs_at(progress: float, recipe: Recipe) -> tuple[int, int]:
@@ -49,69 +52,90 @@ def drills_at(progress: float, recipe: Recipe) -> float:
 
 
 class TreeStream:
-    """Batches of about `recipe.step_tokens` positions, with the cursor behind each. Close it when done."""
+    """Batches of about `recipe.step_tokens` positions, with the cursor behind each. Close it when done.
+
+    With several producers, each makes every n-th world, and their batches come in turn.
+    """
 
     def __init__(self, recipe: Recipe, folder: Path, cursor: Cursor, *, progress: float = 0.0) -> None:
         context = multiprocessing.get_context("spawn")
         self._progress = context.Value("d", progress)
-        self._queue: multiprocessing.Queue[Any] = context.Queue(maxsize=6)
-        self._process: BaseProcess = context.Process(
-            target=_produce, args=(recipe, str(folder), cursor.seed, self._progress, self._queue), daemon=True
-        )
-        self._process.start()
+        self._queues: list[multiprocessing.Queue[Any]] = [context.Queue(maxsize=6) for _ in range(recipe.producers)]
+        self._processes: list[BaseProcess] = [
+            context.Process(
+                target=_produce, args=(recipe, str(folder), cursor.seed + number, self._progress, out), daemon=True
+            )
+            for number, out in enumerate(self._queues)
+        ]
+        for process in self._processes:
+            process.start()
 
-    def batches(self) -> Iterator[tuple[list[Tree], Cursor]]:
-        """Batches without end. Raises `RuntimeError` when the making process died."""
+    def batches(self) -> Iterator[tuple[Flat, Cursor]]:
+        """Batches without end. Raises `RuntimeError` when a making process died."""
+        furthest = 0
+        for number in itertools.cycle(range(len(self._queues))):
+            flat, seed = self._next(number)
+            furthest = max(furthest, seed)
+            yield flat, Cursor(furthest)
+
+    def _next(self, number: int) -> tuple[Flat, int]:
         while True:
             try:
-                item = self._queue.get(timeout=5)
+                return self._queues[number].get(timeout=5)  # type: ignore[no-any-return]
             except queue.Empty:
-                if not self._process.is_alive():
-                    raise RuntimeError("the process that makes worlds died; its error is above") from None
-                continue
-            yield item
+                if not self._processes[number].is_alive():
+                    raise RuntimeError("a process that makes worlds died; its error is above") from None
 
     def report(self, progress: float) -> None:
         """Tell the makers how far the run is, so that views grow."""
         self._progress.value = progress
 
     def close(self) -> None:
-        """End the making process."""
-        self._process.terminate()
-        self._process.join()
+        """End the making processes."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join()
 
 
 def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) -> None:
+    trainer = os.getppid()
+    waiting: list[Tree] = []
+    for trees, following in _trees(recipe, Path(folder), seed, progress):
+        waiting += trees
+        while sum(tree.size for tree in waiting) >= recipe.step_tokens:
+            batch: list[Tree] = []
+            while sum(tree.size for tree in batch) < recipe.step_tokens:
+                batch.append(waiting.pop(0))
+            if not _put(out, (flatten(batch), following), trainer):
+                return
+
+
+def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[tuple[list[Tree], int]]:
+    """The trees of one world after another, and some drills over each, with the seed that comes next."""
     from . import tokenizer as tokens
     from .drills import drill_tree
     from .lexicon import renamer
     from .rows import world_trees
 
-    plain, dropping = tokens.load(Path(folder)), tokens.load(Path(folder))
+    plain, dropping = tokens.load(folder), tokens.load(folder)
     dropping.model.dropout = recipe.bpe_dropout
-    words = (Path(folder) / "lexicon.txt").read_text(encoding="utf-8").split()
-    waiting: list[Tree] = []
-    trainer = os.getppid()
+    words = (folder / "lexicon.txt").read_text(encoding="utf-8").split()
     while True:
         rng = random.Random(f"{recipe.seed}:{seed}")
-        world = make_world(recipe.seed * 1_000_000_000 + seed, recipe, rng)
+        world = make_world(recipe.seed * 1_000_000_000 + seed, recipe, rng, words)
         dropout = dropping if rng.random() < 0.5 else plain
+        trees: list[Tree] = []
         while rng.random() < drills_at(progress.value, recipe):
-            waiting.append(drill_tree(world.tools, dropout, words, rng))
-            if sum(tree.size for tree in waiting) > recipe.step_tokens:
+            trees.append(drill_tree(world.tools, dropout, words, rng))
+            if sum(tree.size for tree in trees) > recipe.step_tokens:
                 break
         else:
             rename = not world.files and rng.random() < recipe.rename_share
             rewrite = renamer(world, words, rng) if rename else str
-            waiting += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite)
-        seed += 1
-        while sum(tree.size for tree in waiting) >= recipe.step_tokens:
-            batch, size = [], 0
-            while size < recipe.step_tokens:
-                batch.append(waiting.pop(0))
-                size += batch[-1].size
-            if not _put(out, (batch, Cursor(seed)), trainer):
-                return
+            trees += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite)
+        seed += recipe.producers
+        yield trees, seed
 
 
 def _put(out: Any, item: Any, trainer: int) -> bool:

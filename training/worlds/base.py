@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
@@ -58,6 +58,8 @@ class Criterion:
     category: Literal["fulfilment", "tool", "grounding", "parameter"]
     text: str
     weight: int = 5
+    check: Mapping[str, Any] | None = field(default=None, hash=False)
+    """How a program can tell from the journal, in the form of `training.rubrics`; None where only the outcome tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from .composed_speech import Speaker
 from .composed_tools import Records, Spec, Style, make_entity_tools, make_style
 from .composed_turns import MAKERS, long, search
 from .composed_words import THEMES, cached_pool, pseudo_word
+from .criteria import criteria_of
 
 SHARES: dict[str, float] = {
     "single": 0.25,
@@ -122,6 +123,7 @@ def _task(ground: Ground, index: ToolIndex, family: str, known: set[str], hard: 
             hidden=draft.hidden,
             answer_matters=not draft.acts,
             ordered=draft.ordered,
+            criteria=criteria_of(draft.programs, needed=needed, hidden=draft.hidden, answer_matters=not draft.acts),
         )
     return None
 

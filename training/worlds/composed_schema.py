@@ -138,7 +138,6 @@ class Entity:
     rows: list[dict[str, Any]] = made(default_factory=list)
     parent: Entity | None = None
     """Entity whose ids the field with role `ref` holds."""
-    bare_nouns: bool = False
 
     def first(self, *roles: str) -> Field | None:
         """The first field with one of these roles."""

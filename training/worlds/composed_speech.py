@@ -11,6 +11,7 @@ from .base import Split
 from .composed_phrases import ASK, DIGITS, DO, ONE_ID, ONE_LABEL, POLITE, WHERE
 from .composed_schema import Entity, Field
 from .composed_words import cached_pool, plural
+from .synonyms import vary
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Speaker:
     def pick(self, options: tuple[str, ...]) -> str:
         """One phrasing of the split."""
         chosen: str = self.rng.choice(cached_pool(options, self.split))
-        return chosen
+        return chosen if self.split == "heldout" else vary(chosen, cached_pool(options, "heldout"), self.rng)
 
     def noun(self, entity: Entity) -> str:
         """The noun, or its synonym where the entity has one that its tools explain."""

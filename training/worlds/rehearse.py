@@ -47,10 +47,12 @@ class Rehearsal:
     answered: bool = False
     snapshot: dict[str, Any] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
+    effects: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Calls that succeeded and may have changed something."""
 
 
 class _Server:
-    def __init__(self, stage: _Stage, name: str) -> None:
+    def __init__(self, stage: Stage, name: str) -> None:
         self._stage, self._name = stage, name
 
     def __getattr__(self, tool: str) -> Any:
@@ -58,7 +60,7 @@ class _Server:
         return lambda *args, **kwargs: self._stage.call(full_name, args, kwargs)
 
 
-class _Stage:
+class Stage:
     """The names that a reference program sees, over one state of a world."""
 
     def __init__(self, world: World, state: State, index: ToolIndex | None) -> None:
@@ -87,6 +89,7 @@ class _Stage:
             raise ProgramToolError(full_name, error.message, error.kind) from None
         if not tool.read_only:
             self.effects.append(call_text(full_name, arguments))
+            self.outcome.effects.append((full_name, arguments))
         return value
 
     def answer(self, value: Any) -> None:
@@ -109,7 +112,7 @@ def rehearse(world: World, task: Task, *, index: ToolIndex | None = None) -> Reh
     """
     state = world.open()
     try:
-        stage = _Stage(world, state, index)
+        stage = Stage(world, state, index)
         for number, program in enumerate(task.programs):
             last = number == len(task.programs) - 1
             message = _perform(stage, program)
@@ -123,7 +126,7 @@ def rehearse(world: World, task: Task, *, index: ToolIndex | None = None) -> Reh
         state.close()
 
 
-def _perform(stage: _Stage, program: str) -> str:
+def _perform(stage: Stage, program: str) -> str:
     stage.loaded, stage.effects = [], []
     printed = io.StringIO()
     error = None

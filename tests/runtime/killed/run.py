@@ -46,7 +46,6 @@ async def work(mcp_file: str, what: str) -> None:
 
 def child(order: dict) -> None:
     guardian._process_mark = secrets.token_hex(8)  # as a process of its own would have
-    os.setsid()
     os.environ["ATLAS_HOME"] = order["home"]
     out = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
@@ -59,12 +58,19 @@ def child(order: dict) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
+        ready, in_its_session = os.pipe()
         process = os.fork()
         if process == 0:
             code = 1
             try:
+                os.setsid()
+                os.close(ready)
+                os.close(in_its_session)
                 child(json.loads(line))
                 code = 0
             finally:
                 os._exit(code)
+        os.close(in_its_session)
+        os.read(ready, 1)  # ends when the child leads a session: whoever looks for that finds it
+        os.close(ready)
         print(process, flush=True)

@@ -117,3 +117,9 @@ def test_control_strings_inside_a_programs_string_do_not_cut_it() -> None:
 def test_hostile_replies_end_quickly_without_an_exception(reply: str) -> None:
     extract_program(reply)
     json_actions(reply)
+
+
+def test_the_beginning_of_a_definition_is_a_program_with_a_mistake():
+    for reply in ("def (", "def f(", "class A("):
+        assert extract_program(reply).program == reply
+    assert extract_program("def is a keyword of Python.").program is None

@@ -221,7 +221,7 @@ def test_with_known_variables_an_argument_begins_with_a_parameter_or_a_known_nam
         assert not write(STRICT, bad), bad
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, len(PIECES) - 2), max_size=12), st.booleans(), st.booleans())
 def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], strict: bool, thinking: bool) -> None:
     names = STRICT if strict else NAMES

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +27,8 @@ from atlas.runtime.policies.hub import download
 from atlas.runtime.policies.llama_model import load_tokenizer
 from atlas.runtime.policies.tiktoken_count import TiktokenTokenizer
 
+from ...ports import reserved_port
+from ...waiting import ended, until
 from .servers import Request, serving
 from .tiny import small_vocabulary, write_tiny
 
@@ -163,8 +164,8 @@ def test_a_hub_that_is_down_is_named(hub_home: Path, monkeypatch: pytest.MonkeyP
     from huggingface_hub.utils import _http
 
     monkeypatch.setattr(_http.time, "sleep", lambda seconds: None)  # it waits half a minute between its own attempts
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(DownloadError) as caught:
+    with reserved_port() as nobody, pytest.raises(DownloadError) as caught:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{nobody}")
         download("hf:me/tiny:tiny.gguf")
     assert caught.value.mend
     with pytest.raises(ModelNotFound, match="form"):
@@ -188,19 +189,17 @@ def test_a_vocabulary_that_tiktoken_does_not_know_is_refused(tmp_path: Path) -> 
         TiktokenTokenizer.from_gguf(write_tiny(tmp_path / "bytes.gguf", vocabulary=(tokens, types, merges)))
 
 
-def free_port() -> int:
-    """A port that nobody listens on at present."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture(scope="module")
+def unused_port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory, unused_port: int) -> Iterator[str]:
     """The OpenAI-compatible server of llama-cpp-python with a tiny model."""
     pytest.importorskip("starlette_context")
     path = write_tiny(tmp_path_factory.mktemp("served") / "tiny.gguf", context=512)
-    port = free_port()
     command = [
         sys.executable,
         "-W",
@@ -212,7 +211,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--model_alias",
         "tiny",
         "--port",
-        str(port),
+        str(unused_port),
         "--n_threads",
         "1",
         "--n_threads_batch",
@@ -225,26 +224,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "false",
     ]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/v1/models", process)
-        yield f"http://127.0.0.1:{port}/v1#tiny"
-    finally:
-        process.terminate()
-        process.wait(10)
+    with (
+        ended(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)) as process,
+        httpx.Client(trust_env=False) as client,
+    ):
 
+        def answers() -> bool:
+            assert process.poll() is None, "the server of llama-cpp-python did not start"
+            with contextlib.suppress(httpx.HTTPError):
+                return client.get(f"http://127.0.0.1:{unused_port}/v1/models").status_code == 200
+            return False
 
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Until the server answers, at most a minute."""
-    until = time.monotonic() + 60
-    with httpx.Client(trust_env=False) as client:
-        while time.monotonic() < until and process.poll() is None:
-            try:
-                if client.get(url).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.05)  # a server of someone else, which has no other sign of being ready
-    raise AssertionError("the server of llama-cpp-python did not start")
+        until(answers)  # a server of someone else, which has no other sign of being ready
+        yield f"http://127.0.0.1:{unused_port}/v1#tiny"
 
 
 def test_the_server_of_llama_cpp_python_answers_three_turns(server: str) -> None:

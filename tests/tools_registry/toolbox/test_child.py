@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
-import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from atlas.tools_registry.toolbox import ToolboxError, child, jobs
 
+from ...waiting import ended, until, until_dead
 
-def gone(pid: int, seconds: float = 10.0) -> bool:
-    """True as soon as a process is no more (or only waits to be collected)."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state in "ZX":
-            return True
-        time.sleep(0.01)
-    return False
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+"""For processes of these tests, which import the package wherever it is."""
 
 
 def search(tools, text_file: str = "notes.md") -> None:
@@ -40,37 +33,55 @@ def test_the_child_stays_warm_and_close_ends_it(tools):
     search(tools)
     assert child.PATTERNS.pid == first is not None
     child.close_children()
-    assert child.PATTERNS.pid is None and gone(first)
+    assert child.PATTERNS.pid is None and first is not None
+    until_dead(first)
     search(tools)
     assert child.PATTERNS.pid not in (None, first)
 
 
 def test_a_child_that_was_killed_is_replaced(tools):
     search(tools)
-    os.kill(child.PATTERNS.pid, signal.SIGKILL)
-    gone(child.PATTERNS.pid or 0)
+    pid = child.PATTERNS.pid
+    os.kill(pid, signal.SIGKILL)
+    until_dead(pid)
     search(tools)
 
 
-def test_a_child_that_dies_mid_call_is_an_error_and_the_next_call_works(tools, fails, workspace):
+@contextlib.contextmanager
+def while_busy(act: Callable[[], object]) -> Iterator[None]:
+    """Do something beside this block, once the child that exists already computes."""
+    pid, over = child.PATTERNS.pid, threading.Event()
+
+    def wait_and_act() -> None:
+        wait_until_busy(pid, over.is_set)
+        if not over.is_set():
+            act()
+
+    with ThreadPoolExecutor(1) as pool:
+        acting = pool.submit(wait_and_act)
+        try:
+            yield
+        finally:
+            over.set()
+        acting.result()
+
+
+def test_a_child_that_dies_mid_call_is_an_error_and_the_next_call_works(tools, fails, workspace, monkeypatch):
+    monkeypatch.setattr(jobs, "_PATTERN_SECONDS", 60.0)
     (workspace / "a.txt").write_text("a" * 60 + "!")
     search(tools)
     pid = child.PATTERNS.pid
-    timer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
-    timer.start()
-    assert str(fails("text.search", "a.txt", "(a+)+$")).startswith("the pattern ended the process that ran it")
-    timer.join()
+    with while_busy(lambda: os.kill(pid, signal.SIGKILL)):
+        assert str(fails("text.search", "a.txt", "(a+)+$")).startswith("the pattern ended the process that ran it")
     search(tools)
 
 
 def test_a_call_cut_off_by_the_end_of_another_user_is_made_again(tools, workspace, monkeypatch):
     monkeypatch.setattr(jobs, "_PATTERN_SECONDS", 30.0)
-    (workspace / "a.txt").write_text(8 * ("a" * 17 + "!\n") + "milk\n")
+    (workspace / "a.txt").write_text(8 * ("a" * 19 + "!\n") + "milk\n")
     search(tools)
-    timer = threading.Timer(0.05, child.close_children)
-    timer.start()
-    assert tools["text.search"]("a.txt", "(a+)+$|milk") == [{"line": 9, "text": "milk"}]
-    timer.join()
+    with while_busy(child.close_children):
+        assert tools["text.search"]("a.txt", "(a+)+$|milk") == [{"line": 9, "text": "milk"}]
 
 
 def test_threads_wait_for_each_other(tools):
@@ -111,27 +122,39 @@ def test_memory_is_limited():
     try:
         with pytest.raises(ToolboxError, match=r"it needs more memory than is allowed|ended the process"):
             small.call("extract", {"text": "x" * 30_000_000, "pattern": "y"}, seconds=20, slow="it")
-        assert small.call("extract", {"text": "xy", "pattern": "y"}, seconds=5, slow="it") == ["y"]
+        assert small.call("extract", {"text": "xy", "pattern": "y"}, seconds=20, slow="it") == ["y"]
     finally:
         small.close()
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_makes_a_child_of_its_own(tools):
-    search(tools)
-    before = child.PATTERNS.pid
-    pid = os.fork()
-    if pid == 0:
-        ok = False
-        try:
-            search(tools)
-            ok = child.PATTERNS.pid not in (None, before)
-            child.close_children()
-        finally:
-            os._exit(0 if ok else 1)
-    assert os.waitpid(pid, 0)[1] == 0
-    search(tools)
-    assert child.PATTERNS.pid == before
+FORKED = """
+import os, sys
+from atlas.tools_registry.toolbox import child, toolbox_functions
+
+def search():
+    assert tools["text.search"]("notes.md", "milk") == [{"line": 2, "text": "buy milk"}]
+    return child.PATTERNS.pid
+
+tools = toolbox_functions(sys.argv[1])
+before = search()
+pid = os.fork()
+if pid == 0:
+    ok = False
+    try:
+        ok = search() not in (None, before)
+        child.close_children()
+    finally:
+        os._exit(0 if ok else 1)
+assert os.waitpid(pid, 0)[1] == 0
+assert search() == before
+print("done")
+"""
+
+
+def test_a_forked_process_makes_a_child_of_its_own(workspace):
+    command = [sys.executable, "-c", FORKED, str(workspace)]  # a process without other threads, which may fork
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
+    assert done.stdout == "done\n", done.stderr
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -150,26 +173,21 @@ def test_the_child_ends_with_a_parent_that_is_killed(workspace, busy):
     """
     parent = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source), str(workspace), str(busy)],
-        stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE, env=ENVIRONMENT,
     )  # fmt: skip
-    try:
+    with ended(parent):
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         if busy:
             wait_until_busy(pid)
-    finally:
-        parent.kill()
-        parent.communicate()
-    assert gone(pid)
+    until_dead(pid)
 
 
-def wait_until_busy(pid: int) -> None:
-    """Return when a process has computed for a tenth of a second more than now."""
+def wait_until_busy(pid: int, over: Callable[[], bool] = lambda: False) -> None:
+    """Return when a process has computed for some hundredths of a second more than now, or when all is over."""
 
     def ticks() -> int:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
-    start, deadline = ticks(), time.monotonic() + 20
-    while ticks() < start + 10:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    start = ticks()
+    until(lambda: over() or ticks() > start + 2)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 import subprocess
 import sys
+from importlib.resources import files
 
 import pytest
 from mcp import Client
 
+from atlas.tools_registry.errors import ToolFailed
+from atlas.tools_registry.results import native
 from atlas.tools_registry.stubs import stub
-from atlas.tools_registry.toolbox import child, toolbox_functions, toolbox_servers, toolbox_tools
+from atlas.tools_registry.toolbox import child, toolbox_direct, toolbox_functions, toolbox_servers, toolbox_tools
 
 LISTING = """
 files.list(path: str = '.') -> list[str]
@@ -67,6 +71,18 @@ def test_the_listing_is_what_the_servers_list(workspace):
         assert tool.idempotent == told.annotations.idempotent_hint
 
 
+def test_listing_json_is_what_the_servers_list(workspace):
+    async def listed() -> dict[str, object]:
+        return {
+            name: [tool.model_dump(by_alias=True, mode="json", exclude_none=True) for tool in await server.list_tools()]
+            for name, server in toolbox_servers(workspace).items()
+        }
+
+    now = json.dumps(asyncio.run(listed()), indent=1) + "\n"
+    kept = (files("atlas.tools_registry.toolbox") / "listing.json").read_text(encoding="utf-8")
+    assert kept == now, "the toolbox changed: write the right-hand text to listing.json (and train nano on the new tools)"
+
+
 def test_hints_are_truthful():
     tools = {tool.full_name: tool for tool in toolbox_tools()}
     changing = {"files.write", "files.append", "files.move", "files.copy", "files.delete", "files.make_folder",
@@ -107,6 +123,55 @@ def test_calls_through_a_client(workspace, mode, caplog):
     assert rows == {"result": [{"n": 3}]} and count == {"result": 1}
     assert described["columns"]["name"] == "VARCHAR"
     assert missing == (True, "Error executing tool read: no such file: Notes.md (did you mean notes.md?) [not_found]")
+
+
+CALLS = [
+    ("files.list", {}),
+    ("files.read", {"path": "Notes.md"}),
+    ("files.info", {"path": "docs"}),
+    ("files.delete", {"path": "../x"}),
+    ("tables.sql", {"query": "SELECT * FROM 'sales.csv'"}),
+    ("tables.sql", {"query": "SELECT 'x' AS a, 2.50 AS b, NULL AS c"}),
+    ("tables.describe", {"path": "sales.csv"}),
+    ("text.search", {"path": "notes.md", "pattern": "("}),
+    ("units.convert", {"value": 5, "source": "km", "target": "m"}),
+    ("units.convert", {"value": 5, "source": "km", "target": "kg"}),
+    ("clock.now", {"timezone": "Mars"}),
+    ("clock.difference", {"start": "2026-01-01", "end": "2026-03-01"}),
+]
+
+
+def test_a_direct_call_gives_what_the_client_of_the_server_gets(workspace):
+    async def through_client(name: str, arguments: dict[str, object]) -> object:
+        server, _, tool = name.partition(".")
+        async with Client(toolbox_servers(workspace)[server]) as client:
+            result = await client.call_tool(tool, arguments)
+        schema = next(one.output_schema for one in toolbox_tools() if one.full_name == name)
+        return native(result, tool=name, output_schema=schema, own=True)
+
+    async def directly(name: str, arguments: dict[str, object]) -> object:
+        server, _, tool = name.partition(".")
+        direct = toolbox_direct(workspace)[server]
+        try:
+            return await direct.call(tool, arguments, timeout_seconds=20)
+        finally:
+            await direct.close()
+
+    async def told(way, name: str, arguments: dict[str, object]) -> object:
+        try:
+            return await way(name, arguments)
+        except ToolFailed as failure:
+            return failure.kind, failure.message, failure.where
+
+    for name, arguments in CALLS:
+        expected = asyncio.run(told(through_client, name, arguments))
+        assert asyncio.run(told(directly, name, arguments)) == expected, name
+    assert child.PATTERNS.pid is None and child.QUERIES.pid is None
+
+
+def test_a_result_over_the_limit_is_refused_by_a_direct_call(workspace):
+    with pytest.raises(ToolFailed, match="more than the limit"):
+        asyncio.run(toolbox_direct(workspace)["files"].call("list", {}, timeout_seconds=20, result_bytes=8))
 
 
 def test_no_child_remains_when_the_last_client_closes(workspace):

@@ -226,3 +226,13 @@ def test_other_servers_are_there_as_distractors() -> None:
     world = workspace_world(11, "practice", tool_count=64)
     assert len(world.tools) >= 60 and len({tool.full_name for tool in world.tools}) == len(world.tools)
     assert {tool.server for tool in world.tools[:22]} == {"files", "text", "tables", "clock", "units"}
+
+
+def test_names_of_a_wide_world_are_words_of_its_lexicon_and_its_references_still_run() -> None:
+    ends = ("dax", "mor", "tig", "ney", "lus")
+    lexicon = [f"{first}{end}" for first in ("quo", "zep", "brin", "vaul") for end in ends]
+    for seed in range(3):
+        wide = workspace_world(seed, "practice", tasks=10, wide=lexicon)
+        names = {word for path in wide.files for word in re.findall(r"[a-z]{6,}", path.rpartition(".")[0])}
+        assert names & set(lexicon)
+        assert verify(wide) == []

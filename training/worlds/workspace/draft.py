@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..base import Split, pool
+from ..synonyms import vary
 from . import grammar, words
 from .folder import Draw, File, Folder
 
@@ -68,6 +69,8 @@ class Desk:
         usual = self.split == "practice" and self.draw.chance(_USUAL)
         template = templates[0] if usual else self.rng.choice(phrasings(tuple(templates), self.split))
         text = grammar.expand(template, self.rng)
+        if self.split == "practice":
+            text = vary(text, phrasings(tuple(templates), "heldout"), self.rng)
         return grammar.fill(grammar.dress(text, self.rng, self.polite, self.curious), slots)
 
     def file(self, *kinds: str, ending: str | None = None, where: Callable[[File], bool] | None = None) -> File:

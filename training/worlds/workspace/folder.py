@@ -24,18 +24,36 @@ def _pooled(options: tuple[Any, ...], split: Split) -> tuple[Any, ...]:
 
 
 class Draw:
-    """Random choices for one world, only from the pieces of its split."""
+    """Random choices for one world, only from the pieces of its split.
 
-    def __init__(self, rng: random.Random, split: Split) -> None:
-        self.rng, self.split = rng, split
+    `wide` is a lexicon: where it is given, names of the world (files, things, people, columns, ...) are made of its words,
+    so that who learns from the world has to read names instead of knowing them.
+    """
+
+    def __init__(self, rng: random.Random, split: Split, wide: Sequence[str] = ()) -> None:
+        self.rng, self.split, self.wide = rng, split, wide
+        self._widened: dict[int, tuple[Any, ...]] = {}
 
     def one(self, options: Sequence[T]) -> T:
         """One option among those of the split."""
         return self.rng.choice(self.all(options))
 
     def all(self, options: Sequence[T]) -> tuple[T, ...]:
-        """All options of the split."""
+        """All options of the split; of a list of names and with a lexicon, as many of its words."""
+        if self.wide and isinstance(options, tuple) and id(options) in words.NAMES:
+            if id(options) not in self._widened:
+                self._widened[id(options)] = tuple(self._other(option) for option in options)
+            return self._widened[id(options)]
         return _pooled(tuple(options), self.split)
+
+    def _other(self, option: Any) -> Any:
+        """A word of the lexicon written like `option`; a pair of a name and its values is replaced part by part."""
+        if isinstance(option, tuple):
+            return tuple(self._other(part) for part in option)
+        word = self.rng.choice(self.wide)
+        if "_" in option and self.chance(0.5):
+            word = f"{word}_{self.rng.choice(self.wide)}"
+        return word.capitalize() if option[:1].isupper() else word
 
     def some(self, options: Sequence[T], count: int) -> list[T]:
         """Distinct options of the split, fewer than `count` where there are not as many."""

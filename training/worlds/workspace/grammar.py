@@ -21,7 +21,9 @@ COMMANDS = frozenset(
     "relocate remove rename replace report retrieve return save scan search show sort store substitute "
     "sum summarise swap take "
     "tell transfer turn update use work write insert pick select query transform express name bring attach drag clear set "
-    "total tally examine".split()
+    "total tally examine enumerate present let hand spot track obtain grab strip cut discard erase wipe build keep "
+    "record place attach tack shift clone retitle exchange alter modify edit arrange rank verify see go dispatch join "
+    "unite sum".split()
 )
 _BEFORE_COMMAND = (
     "please {}",

@@ -274,3 +274,11 @@ UNITS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("pressure", (("bar", "bar"), ("psi", "psi"), ("pascal", "pascal"))),
 )
 NUMBER_WORDS = ("zero one two three four five six seven eight nine ten eleven twelve").split()
+NAMES = frozenset(
+    id(names)
+    for names in (
+        STEMS, MODIFIERS, FOLDERS, NEW_FOLDERS, TABLE_STEMS, MONEY, COUNTS, CATEGORIES, PERSON_COLUMNS, THING_COLUMNS,
+        PEOPLE, THINGS, TOPICS, CONFIG_KEYS, SECTIONS, PRICES,
+    )
+)  # fmt: skip
+"""Which lists are names that could be any word (by the lists' identities); the others have a meaning of their own."""

@@ -16,7 +16,8 @@ from typing import Any
 from ....tools_registry.search import ToolIndex, words
 from ....tools_registry.tool import Tool
 from ....tools_registry.toolbox import ToolboxError, toolbox_functions, toolbox_tools
-from ..base import NOW, Criterion, Split, State, Task, World, WorldToolError
+from ..base import NOW, Split, State, Task, World, WorldToolError
+from ..criteria import criteria_of
 from . import beyond, chain, condition, loop, search, single_files, single_other, single_tables, single_text, trouble
 from .draft import Desk, Draft, Intent, Unsuitable
 from .folder import Draw, make_folder
@@ -46,16 +47,25 @@ _CALLS = re.compile(r"\b(files|text|tables|clock|units)\.(\w+)\(")
 
 
 def workspace_world(
-    seed: int, split: Split, *, tasks: int = 8, families: Sequence[str] | None = None, tool_count: int = 64
+    seed: int,
+    split: Split,
+    *,
+    tasks: int = 8,
+    families: Sequence[str] | None = None,
+    tool_count: int = 64,
+    wide: Sequence[str] = (),
 ) -> World:
-    """A folder with tasks over the built-in servers, all from `seed`; other servers' tools fill up to `tool_count`."""
+    """A folder with tasks over the built-in servers, all from `seed`; other servers' tools fill up to `tool_count`.
+
+    With a lexicon `wide`, names in the folder are made of its words.
+    """
     other = _other_world(seed, split, tool_count)
     own = toolbox_tools()
     tools = (*own, *(other.tools[: max(0, tool_count - len(own))] if other else ()))
     index = ToolIndex(tools)
     for attempt in range(_FOLDERS):
         rng = random.Random(f"workspace/{split}/{seed}/{attempt}")
-        draw = Draw(rng, split)
+        draw = Draw(rng, split, wide)
         folder = make_folder(draw)
         maker = _Maker(Desk(draw, folder), index, own)
         try:
@@ -114,7 +124,9 @@ class _Maker:
                     draft.hidden,
                     draft.answer_matters,
                     draft.ordered,
-                    _criteria(draft, needed),
+                    criteria_of(
+                        draft.programs, needed=needed, hidden=draft.hidden, answer_matters=draft.answer_matters
+                    ),
                 )
         raise Unsuitable(f"no task of the family {family}")
 
@@ -137,22 +149,6 @@ def _needed(draft: Draft) -> tuple[str, ...]:
         return draft.needed
     code = re.sub(r'"(?:[^"\\]|\\.)*"', '""', "\n".join(re.sub(r"\{(?=\w+\.)", " ", program) for program in draft.programs))
     return tuple(dict.fromkeys(".".join(found) for found in _CALLS.findall(code)))
-
-
-def _criteria(draft: Draft, needed: tuple[str, ...]) -> tuple[Criterion, ...]:
-    if not needed:
-        return (
-            Criterion("fulfilment", "Says that no tool can do this, after looking for one"),
-            Criterion("tool", "Changes nothing"),
-        )
-    criteria = [Criterion("tool", f"Calls {name}", 3) for name in needed]
-    paths = dict.fromkeys(re.findall(r'(?:path|source|target)="([^"\\]+)"', draft.programs[-1]))
-    criteria += [Criterion("parameter", f"Uses the path {path}", 2) for path in paths]
-    criteria.append(
-        Criterion("fulfilment", "Answers with the value asked for" if draft.answer_matters else "Leaves the files as asked")
-    )
-    criteria.append(Criterion("grounding", "The answer comes from what the tools returned", 3))
-    return tuple(criteria)
 
 
 class _Run:

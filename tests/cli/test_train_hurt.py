@@ -1,0 +1,258 @@
+"""`atlas train` where it is killed, the disk fills, the loss is no number, or a live server stands by."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atlas.runtime import Runtime
+from atlas.runtime.episodes import EpisodeStore, open_store
+from atlas.runtime.policies.llama import LlamaPolicy
+from atlas.training.rubrics import RubricStore
+from atlas.training.rubrics.files import parse_rubric
+
+from .trained import nest as nests
+from .trained.logs import Log, tiny_model
+
+HALF = [1.0, 0.0] * 6
+SMALL = ["--eval-limit", "0", "--rank", "2", "--threads", "1"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def told(self) -> Any:
+        """The one object on stdout."""
+        assert self.out.count("\n") == 1, self.out + self.err
+        return json.loads(self.out)
+
+
+class Nest:
+    """The process from which the commands are forked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(nests.__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def train(self, home: str | Path, *arguments: str, cwd: Path | None = None, **more: Any) -> Ended:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._count += 1
+        out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
+        order = {"arguments": ["train", *arguments, "--json"], "home": str(home), "cwd": str(cwd or self._folder)}
+        self._process.stdin.write(json.dumps(order | {"out": str(out), "err": str(err)} | more) + "\n")
+        self._process.stdin.flush()
+        self._process.stdout.readline()
+        code = int(self._process.stdout.readline())
+        done = Ended(code, out.read_text(), err.read_text())
+        assert "Traceback" not in done.err, done.err
+        return done
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def nest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nest]:
+    made = Nest(tmp_path_factory.mktemp("nest"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("model"))
+
+
+def losses(run: Path) -> list[tuple[str, int, float]]:
+    """Phase, step and loss of every step, as recorded."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [(line["phase"], line["step"], line["loss"]) for line in lines if "loss" in line]
+
+
+def no_adapter(home: str | Path) -> bool:
+    """Nothing is among the adapters, whole or half."""
+    folder = Path(home) / "adapters"
+    return not folder.exists() or not list(folder.iterdir())
+
+
+OFFLINE = ["rubric", "--offline", "--reward", "outcome"]
+
+
+@pytest.mark.parametrize(
+    "recipe", [pytest.param(["sft"], id="sft"), pytest.param(OFFLINE, id="offline", marks=pytest.mark.kill)]
+)
+def test_a_killed_run_goes_on_to_the_losses_of_one_that_was_not(
+    nest: Nest, model: Path, atlas_home: str, tmp_path: Path, recipe: list[str]
+):
+    Log(atlas_home, model).fill(HALF)
+    asked = ["--model", str(model), *SMALL, "--steps", "14", "--recipe", *recipe]
+    whole, hurt = tmp_path / "whole", tmp_path / "hurt"
+    phase = "imitate" if recipe == ["sft"] else "replay"
+    assert nest.train(atlas_home, *asked, "--out", str(whole)).code == 0
+    kept = sorted(Path(atlas_home, "adapters").iterdir())
+    for step in (3, 13):  # before the first checkpoint, and after it
+        order = {"what": "kill", "phase": phase, "step": step}
+        again = [*asked, "--out", str(hurt)] if step == 3 else ["--resume", "--out", str(hurt)]
+        assert nest.train(atlas_home, *again, hurt=order).code == -9
+        assert sorted(Path(atlas_home, "adapters").iterdir()) == kept
+    done = nest.train(atlas_home, "--resume", "--out", str(hurt))
+    assert done.code == 0 and done.told["steps"] == 14, done.err
+    assert losses(hurt) == losses(whole) and len(losses(whole)) == 14
+
+
+def test_a_loss_that_is_no_number_ends_the_run_without_an_adapter(nest: Nest, model: Path, atlas_home: str, tmp_path: Path):
+    Log(atlas_home, model).fill(HALF)
+    asked = ["--model", str(model), *SMALL, "--steps", "3", "--recipe", "sft"]
+    done = nest.train(atlas_home, *asked, hurt={"what": "nan"})
+    error = done.told["error"]
+    assert done.code == 1 and error["type"] == "NotFinite" and "step 1: the loss is nan" in error["message"]
+    assert error["where"] and "lower the learning rate" in error["mend"] and no_adapter(atlas_home)
+    assert nest.train(atlas_home, "--resume").code == 0 and not no_adapter(atlas_home)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{"bytes": 4_000, "phase": phase} for phase in ("checkpoint", "save")],
+    ids=["while it learns", "while it saves"],
+)
+def test_a_disk_that_fills_leaves_no_half_adapter_and_the_run_goes_on_when_there_is_room(
+    nest: Nest, model: Path, atlas_home: str, where: dict[str, Any]
+):
+    Log(atlas_home, model).fill(HALF)
+    asked = ["--model", str(model), *SMALL, "--steps", "2", "--recipe", "sft"]
+    done = nest.train(atlas_home, *asked, hurt={"what": "full"} | where)
+    error = done.told["error"]
+    assert done.code in (1, 2) and "free some" in error["mend"] and "resume" in error["mend"], done
+    assert str(atlas_home) in error["where"] and no_adapter(atlas_home)
+    done = nest.train(atlas_home, "--resume")
+    assert done.code == 0 and Path(done.told["adapter"]).is_file()
+
+
+MAIL = Path(__file__).parents[1] / "mail_server.py"
+SENDS = 'answer(mail.send_email(to=mail.find_address(name="Ann"), text="hello"))'
+NOTHING = 'answer("nothing")'
+LOOKS = 'answer(mail.find_address(name="Ann"))'
+STRAYS = 'answer(mail.send_email(to="eve@example.org", text="all your files"))'
+
+
+TASK = "Write to Ann."
+RUBRIC = """task = "Write to Ann."
+
+[[criteria]]
+category = "fulfilment"
+text = "It looks up where Ann is to be reached"
+check = { kind = "called", tools = ["mail.find_address"] }
+
+[[criteria]]
+category = "tool"
+text = "It sends an email"
+check = { kind = "called", tools = ["mail.send_email"] }
+"""
+
+
+def live_episodes(model: Path, config: Path, workspace: Path) -> None:
+    """What a user did with the live server: eight tasks, half of which went well."""
+    policy = LlamaPolicy(model)
+    nests.speak([SENDS, LOOKS])
+
+    async def go() -> None:
+        async with Runtime(policy, mcp=config, workspace=workspace, approve="auto", temperature=1.0) as runtime:
+            for _ in range(8):
+                episode = await runtime.run(TASK)
+                solved = "sent to" in str(episode.answer)
+                runtime.store.set_outcome(episode.id, "rated", 1.0 if solved else 0.0)
+        await policy.aclose()
+
+    asyncio.run(go())
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A model, and a log in which it used a mail server that counts."""
+
+    model: Path
+    count: Path
+    workspace: Path
+
+    @property
+    def sent(self) -> list[str]:
+        """The addresses to which emails really went."""
+        return self.count.read_text().splitlines()
+
+    @property
+    def asked(self) -> list[str]:
+        """How to train on that log."""
+        return ["--model", str(self.model), *SMALL, "--group", "4", "--tasks", "2", "--patience", "0"]
+
+
+@pytest.fixture
+def mail(atlas_home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mail:
+    monkeypatch.setattr(LlamaPolicy, "_generate", LlamaPolicy._generate)  # undone after the test
+    model = tiny_model(tmp_path, context_tokens=8192)
+    count, config = tmp_path / "sent.txt", tmp_path / "mcp.json"
+    server = {"command": sys.executable, "args": [str(MAIL), str(count)], "trustHints": True}
+    config.write_text(json.dumps({"mcpServers": {"mail": server}}))
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    live_episodes(model, config, workspace)
+    rubrics = RubricStore(Path(atlas_home))
+    rubrics.put(parse_rubric(tomllib.loads(RUBRIC), where="test"))
+    return Mail(model, count, workspace)
+
+
+OTHERS = [pytest.param(one, marks=pytest.mark.slow) for one in ("sft", "critical", "rubric")]
+
+
+@pytest.mark.parametrize("recipe", ["full", *OTHERS])
+def test_practice_sends_no_email(nest: Nest, mail: Mail, atlas_home: str, tmp_path: Path, recipe: str):
+    sent = mail.sent
+    assert sent == ["ann@example.org"] * 4
+    out = tmp_path / "run"
+    done = nest.train(
+        atlas_home, *mail.asked, "--steps", "1", "--recipe", recipe, "--out", str(out), "--continuations", "3",
+        cwd=mail.workspace, replies=[STRAYS, LOOKS, NOTHING, SENDS],
+    )  # fmt: skip
+    assert done.code == 0 and mail.sent == sent, done
+    tried = practised(out)
+    assert recipe == "sft" or any("mail.send_email" in one for one in tried), done.err
+    with open_store(Path(atlas_home)) as store:
+        assert len(store.ids()) == 8
+
+
+@pytest.mark.kill
+def test_reinforcement_killed_in_a_step_goes_on_with_the_journalled_rollouts(
+    nest: Nest, mail: Mail, atlas_home: str, tmp_path: Path
+):
+    whole, hurt = tmp_path / "whole", tmp_path / "hurt"
+    asked = [*mail.asked, "--steps", "3", "--recipe", "rubric"]
+    more: dict[str, Any] = {"cwd": mail.workspace, "replies": [SENDS, LOOKS, NOTHING, LOOKS]}
+    assert nest.train(atlas_home, *asked, "--out", str(whole), **more).code == 0
+    order = {"what": "kill", "phase": "reinforce", "step": 2}
+    assert nest.train(atlas_home, *asked, "--out", str(hurt), hurt=order, **more).code == -9
+    journalled = (hurt / "rollouts.jsonl").read_text().splitlines()
+    done = nest.train(atlas_home, "--resume", "--out", str(hurt), **more)
+    assert done.code == 0 and (hurt / "rollouts.jsonl").read_text().splitlines()[: len(journalled)] == journalled
+    assert losses(hurt) == losses(whole) and len(losses(whole)) == 3
+
+
+def practised(run: Path) -> list[str]:
+    """The programs of all rollouts of a run."""
+    with EpisodeStore(run / "episodes.db") as store:
+        return [turn.program or "" for name in store.ids() for turn in store.get(name).turns]

@@ -1,0 +1,81 @@
+"""The parts of a run that need no model: options, folder, trial, watch."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from atlas.runtime.errors import UsageError
+from atlas.training.errors import RecipeError
+from atlas.training.recipes.folder import RunFolder, new_run, unfinished_run
+from atlas.training.recipes.options import TrainOptions
+from atlas.training.recipes.supervised import Watch
+from atlas.training.recipes.trial import paired_interval
+
+
+def test_options_survive_the_folder(tmp_path):
+    options = TrainOptions(recipe="critical", practice_tools=("mail.find",), steps=7)
+    folder = new_run(tmp_path, options, None)
+    assert folder.options() == options and unfinished_run(tmp_path, None).path == folder.path
+    folder.note(finished=True)
+    with pytest.raises(RecipeError, match="no run to go on with"):
+        unfinished_run(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"share": 0.0}, {"share": 1.5}, {"steps": 0}, {"temperature": 0.0}, {"group": 1}, {"recipe": "dpo"}, {"suite": "x"},
+     {"selector": "perplexity"}, {"learning_rate": 2.0}, {"learning_rate": float("nan")}, {"eval_limit": -1}],
+)  # fmt: skip
+def test_options_out_of_range_are_refused_by_name(wrong):
+    with pytest.raises(UsageError) as caught:
+        TrainOptions(**{"recipe": "rubric"} | wrong)
+    assert caught.value.where.startswith("--") and caught.value.mend
+
+
+def test_a_torn_line_is_left_out_and_a_phase_goes_back_to_its_checkpoint(tmp_path):
+    folder = RunFolder(tmp_path)
+    for step in (1, 2, 3):
+        folder.append("metrics.jsonl", {"phase": "imitate", "step": step})
+    folder.append("metrics.jsonl", {"phase": "reinforce", "step": 1})
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"phase": "rein')
+    folder.go_back("metrics.jsonl", "imitate", [{"phase": "imitate", "step": 1}])
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines == [{"phase": "reinforce", "step": 1}, {"phase": "imitate", "step": 1}]
+
+
+def test_two_processes_never_work_on_one_run(tmp_path):
+    folder = RunFolder(tmp_path)
+    with folder.held(), pytest.raises(RecipeError, match="another process"), RunFolder(tmp_path).held():
+        pass
+
+
+def test_a_folder_with_a_run_is_not_begun_again(tmp_path):
+    new_run(tmp_path, TrainOptions(), tmp_path / "out")
+    with pytest.raises(RecipeError, match="a run in this folder"):
+        new_run(tmp_path, TrainOptions(), tmp_path / "out")
+
+
+def test_a_run_that_cannot_be_written_says_where(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecipeError) as caught:
+        new_run(tmp_path, TrainOptions(), tmp_path / "file" / "run")
+    assert str(tmp_path / "file") in caught.value.where and caught.value.mend
+
+
+def test_the_paired_interval_is_that_of_the_difference():
+    before = [False] * 300 + [True] * 300
+    assert paired_interval(before, before) == (0.0, 0.0)
+    low, high = paired_interval(before, [True] * 90 + [False] * 210 + [True] * 300)
+    assert 0.11 < low < 0.15 < high < 0.19
+    assert paired_interval([], []) == (-1.0, 1.0)
+
+
+def test_a_figure_that_stays_ends_the_phase_after_patience_and_the_count_survives():
+    watch = Watch(2)
+    assert [watch.worse(value) for value in (1.0, 0.9, 0.9)] == [False, False, False]
+    again = Watch(2, **json.loads(json.dumps(watch.state())))
+    assert again.worse(0.9)
+    assert not Watch(0, 0.5, 99).worse(1.0)

@@ -1,0 +1,69 @@
+"""Counterfactual selection, with continuations whose outcomes are known beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from atlas.runtime.episodes import EpisodeStore
+from atlas.runtime.policies import ScriptedPolicy
+from atlas.training.practice import practise
+from atlas.training.practice.rollouts import Manner
+from atlas.training.practice.tasks import world_practice
+from atlas.training.selectors.counterfactual import Counterfactual, flip_labels
+from atlas.training.suites import suite_task
+
+
+@pytest.fixture(scope="module")
+def two_turns():
+    """A task whose reference takes two turns."""
+    names = (f"worlds/practice/0/{number}" for number in range(40))
+    return next(name for name in names if len(suite_task(name).task.programs) == 2)
+
+
+def policy_of(replies):
+    """Replies by turn; a list of lists gives one script to each episode in turn."""
+
+    def reply(conversation):
+        return replies[sum(message["role"] == "assistant" for message in conversation.messages)]
+
+    return ScriptedPolicy(reply)
+
+
+def measured(name, played, continued, *, share=1.0):
+    """An episode that was played by one script, measured by the continuations of another."""
+
+    async def go():
+        with EpisodeStore(None) as store:
+            task = world_practice(name)
+            (group,) = await practise(policy_of(played), [task], group=1, store=store)
+            selector = Counterfactual(Manner(policy_of(continued), store), store, share, count=1)
+            record, solved = group[0].record, group[0].known == 1.0
+            chosen, flips = await selector.select(record, task, solved)
+            return record, chosen, flips, [flip_labels(flip, record, share) for flip in flips]
+
+    return asyncio.run(go())
+
+
+def test_the_step_that_the_outcome_hangs_on_is_chosen(two_turns):
+    programs = suite_task(two_turns).task.programs
+    _, chosen, flips, _ = measured(two_turns, programs, ["answer('no')", programs[1]])
+    assert chosen.values == (0.0, 1.0, 1.0) and chosen.turns == {1} and not flips
+    assert chosen.labels[0].score == 1.0 and chosen.selector == "counterfactual"
+
+
+def test_a_failure_gives_its_verified_flip_and_is_not_imitated(two_turns):
+    programs = suite_task(two_turns).task.programs
+    record, chosen, flips, labels = measured(two_turns, [programs[0], "answer('no')"], ["answer('no')", programs[1]])
+    assert chosen.turns == frozenset() and chosen.values[1:] == (1.0, 0.0)
+    assert [flip.known for flip in flips] == [1.0] and flips[0].record.episode.parent == record.episode.id
+    assert labels[0].turns == {2} and "turn 2 lost" in chosen.notes[0]
+
+
+def test_without_a_safe_place_the_data_flow_decides_and_says_so(make):
+    record = make.record([make.turn(1, "x = 1"), make.turn(2, "answer(x)", answered=True)])
+    with EpisodeStore(None) as store:
+        selector = Counterfactual(Manner(ScriptedPolicy([]), store), store)
+        chosen, _ = asyncio.run(selector.select(record, None, True))
+    assert chosen.selector == "data_flow" and "no safe place" in chosen.fell_back
