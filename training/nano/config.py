@@ -29,6 +29,8 @@ class Recipe:
     name: str = "cpu"
     seed: int = 1
     device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What products are computed in; weights and optimisers stay float32. bfloat16 pays where the processor has it (AMX)."""
     tokens: int = 14_000_000
     minutes: float | None = None
     """Where given, the run is as long as this or as `tokens`, whichever ends first: for a machine lent by the hour."""
@@ -36,6 +38,8 @@ class Recipe:
     warmup_steps: int = 40
     decay_share: float = 0.3
     """The learning rate falls linearly to zero over this last share of the run."""
+    short_prompt_share: float = 0.15
+    """The first share of the run sees four to seven stubs a prompt."""
     full_prompt_share: float = 0.25
     """The last share of the run sees full first prompts (up to 700 tokens of stubs); before, lengths are mixed."""
     muon_rate: float = 0.02
@@ -59,7 +63,8 @@ class Recipe:
 
 RECIPES = {
     "cpu": Recipe(),
-    "gpu": Recipe(name="gpu", device="cuda", tokens=600_000_000, step_tokens=65_536, warmup_steps=100, producers=14),
+    "gpu": Recipe(name="gpu", device="cuda", precision="bfloat16", tokens=600_000_000, step_tokens=65_536, warmup_steps=100,
+                  producers=14),
     "smoke": Recipe(name="smoke", tokens=60_000, step_tokens=3_000, warmup_steps=2, checkpoint_minutes=0.05),
 }
 

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from . import attention
+from .attention import Place, TreeAttention
 from .config import ModelConfig
 
 
@@ -29,18 +31,6 @@ class Tree:
     def size(self) -> int:
         """Positions that the model computes."""
         return len(self.prefix) + sum(len(branch) for branch in self.branches)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one tree lies in the flat batch: first its prefix, then blocks of branches of similar length.
-
-    A block is (start, branches, longest): its branches are padded to the longest of them.
-    """
-
-    start: int
-    prefix: int
-    blocks: list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +136,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, batch: Batch) -> Tensor:
-    """Attention within each tree of the flat batch; `q`, `k`, `v` are (tokens, heads, head width)."""
+    """Attention within each tree of the flat batch; `q` is (tokens, heads, head width), `k` and `v` of shared heads."""
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+        return TreeAttention.apply(q, k, v, batch.places).flatten(1)  # type: ignore[no-any-return, no-untyped-call]
+    group = q.shape[1] // k.shape[1]
+    k, v = (x.repeat_interleave(group, dim=1) for x in (k, v))
     trees = zip(batch.places, batch.masks, strict=True)
     return torch.cat([piece for place, masks in trees for piece in _attend_tree(q, k, v, place, masks)]).flatten(1)
 
@@ -165,6 +159,14 @@ def _attend_tree(q: Tensor, k: Tensor, v: Tensor, place: Place, masks: list[Tens
     return seen
 
 
+class Norm(nn.RMSNorm):
+    """Computed in the type of its weights, whatever type the product before it came in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` with rows of unit mean square, times the weights."""
+        return super().forward(x.to(self.weight.dtype))
+
+
 class Block(nn.Module):
     """One layer: grouped-query attention with normalised heads, then SwiGLU, each added to its input."""
 
@@ -172,26 +174,25 @@ class Block(nn.Module):
         super().__init__()
         self.heads, self.shared = config.heads, config.key_value_heads
         inner, epsilon = config.heads * config.head_width, config.norm_epsilon
-        self.input_layernorm = nn.RMSNorm(config.width, eps=epsilon)
+        self.input_layernorm = Norm(config.width, eps=epsilon)
         self.q_proj = nn.Linear(config.width, inner, bias=False)
         self.k_proj = nn.Linear(config.width, self.shared * config.head_width, bias=False)
         self.v_proj = nn.Linear(config.width, self.shared * config.head_width, bias=False)
         self.o_proj = nn.Linear(inner, config.width, bias=False)
-        self.q_norm = nn.RMSNorm(config.head_width, eps=epsilon)
-        self.k_norm = nn.RMSNorm(config.head_width, eps=epsilon)
-        self.post_attention_layernorm = nn.RMSNorm(config.width, eps=epsilon)
+        self.q_norm = Norm(config.head_width, eps=epsilon)
+        self.k_norm = Norm(config.head_width, eps=epsilon)
+        self.post_attention_layernorm = Norm(config.width, eps=epsilon)
         self.gate_proj = nn.Linear(config.width, config.feed_forward, bias=False)
         self.up_proj = nn.Linear(config.width, config.feed_forward, bias=False)
         self.down_proj = nn.Linear(config.feed_forward, config.width, bias=False)
 
     def before(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of every position, keys and values repeated for all heads."""
+        """Queries, keys and values of every position."""
         h = self.input_layernorm(x)
         q = rotate(self.q_norm(self.q_proj(h).view(len(x), self.heads, -1)), cos, sin)
         k = rotate(self.k_norm(self.k_proj(h).view(len(x), self.shared, -1)), cos, sin)
         v = self.v_proj(h).view(len(x), self.shared, -1)
-        group = self.heads // self.shared
-        return q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
+        return q.to(v.dtype), k.to(v.dtype), v
 
     def after(self, x: Tensor, seen: Tensor) -> Tensor:
         """Add what attention saw, then the feed-forward network."""
@@ -212,7 +213,7 @@ class Nano(nn.Module):
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocabulary, config.width)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        self.norm = Norm(config.width, eps=config.norm_epsilon)
         powers = torch.arange(0, config.head_width, 2).float() / config.head_width
         angles = torch.outer(torch.arange(config.context_tokens).float(), config.rotary_base**-powers)
         self.register_buffer("angles", torch.cat([angles, angles], dim=-1), persistent=False)
@@ -226,7 +227,8 @@ class Nano(nn.Module):
                 nn.init.normal_(parameter, std=scale * (deep if "o_proj" in name or "down_proj" in name else 1.0))
 
     def speed_up(self) -> None:
-        """Compile what lies between the attentions; the shapes there vary in one dimension only."""
+        """Compile what lies between the matrix products; the shapes there vary in few dimensions."""
+        attention.speed_up()
         for layer in self.layers:
             for part in ("before", "after"):
                 setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True))

@@ -45,7 +45,8 @@ class Trainer:
         named = list(self.model.named_parameters())
         self.matrices = [p for name, p in named if p.dim() == 2 and "embed" not in name]
         self.others = [p for name, p in named if p.dim() != 2 or "embed" in name]
-        self.muon = Muon(self.matrices, recipe.muon_rate, recipe.muon_momentum)
+        self.kind = getattr(torch, recipe.precision)
+        self.muon = Muon(self.matrices, recipe.muon_rate, recipe.muon_momentum, self.kind)
         self.adam = torch.optim.AdamW(self.others, recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.progress = Progress()
 
@@ -67,7 +68,7 @@ class Trainer:
             group["lr"] = self.recipe.muon_rate * rate
         for group in self.adam.param_groups:
             group["lr"] = self.recipe.adam_rate * rate
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.recipe.device == "cuda"):
+        with torch.autocast(self.recipe.device, torch.bfloat16, enabled=self.kind == torch.bfloat16):
             logits = self.model.logits(batch)
         loss = F.cross_entropy(logits.float(), batch.labels)
         if not torch.isfinite(loss):

@@ -43,7 +43,7 @@ def stubs_at(progress: float, recipe: Recipe) -> tuple[int, int]:
     """The size of views when `progress` (0 to 1) of the run is done."""
     if progress >= 1 - recipe.full_prompt_share:
         return FULL
-    return SHORT if progress < 0.15 else MIXED
+    return SHORT if progress < recipe.short_prompt_share else MIXED
 
 
 def drills_at(progress: float, recipe: Recipe) -> float:
