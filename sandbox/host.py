@@ -27,6 +27,8 @@ Tools = Mapping[str, Mapping[str, Any]]
 
 _TOLD = ("max_calls", "max_output_bytes", "max_nodes", "max_result_bytes", "max_frame_bytes")
 """Limits that the worker keeps too."""
+_USED_UP = 0.875
+"""The share of `memory_mb` from which on the death of a worker is a lack of memory."""
 
 
 def _no_tools(tool: str, arguments: dict[str, Any]) -> Any:
@@ -314,8 +316,13 @@ class Sandbox:
         if isinstance(error, FrameError):
             program.kill("ProtocolError", f"the worker broke the protocol: {error}")
             return
-        status = self._link.end()[0] if self._link is not None else -1
-        program.kill("WorkerDied", f"the worker process ended ({_death(status)})")
+        status, peak_mb = self._link.end() if self._link is not None else (-1, 0.0)
+        grown_mb = peak_mb - self._link.born_rss_mb if self._link is not None else 0.0
+        if status > 0 and status & 0x7F and grown_mb > _USED_UP * self.limits.memory_mb:
+            # without memory for an error, or for its stack, the interpreter can only end the process
+            program.over("memory_mb", f"out of memory ({_death(status)})")
+        else:
+            program.kill("WorkerDied", f"the worker process ended ({_death(status)})")
 
     def _finish(self, program: Program, link: Link) -> Outcome:
         end = cast(End, program.end)

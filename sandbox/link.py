@@ -40,7 +40,7 @@ class Link:
         self.pid, self.source, self.target, self.layers = born.pid, born.source, born.target, born.layers
         self.incoming = FrameBuffer(max(limits.max_frame_bytes, limits.max_result_bytes) + _SPARE_BYTES)
         self.ended: tuple[int, float] | None = None
-        self._peak = born.peak_rss_mb
+        self._peak = self.born_rss_mb = born.peak_rss_mb
         self._poller = select.poll()
         self._poller.register(self.source, select.POLLIN)
 

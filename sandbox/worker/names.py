@@ -28,7 +28,7 @@ from .guards import (
     type_name,
 )
 from .namespaces import BOUND
-from .scheduler import Scheduler, Token
+from .scheduler import WITHIN, Scheduler, Token
 from .tools import Tool, ToolError
 from .values import without_addresses
 
@@ -176,7 +176,7 @@ class Names:
         self.answered, self.answer = True, value
 
     def _show(self, value: Any) -> None:
-        if type(value) in (types.CoroutineType, Token):
+        if type(value) is types.CoroutineType or type(value) is Token:
             value = self._scheduler.run(value)
         self.shown = value
         if value is not None:
@@ -201,5 +201,5 @@ class Names:
             return function.start(args, kwargs)
         return function(*args, **kwargs)
 
-    def _awaitable(self, value: Any) -> Token:
-        return self._scheduler.as_token(value)
+    def _awaitable(self, value: Any) -> Any:
+        return value if type(value) in WITHIN else self._scheduler.as_token(value)

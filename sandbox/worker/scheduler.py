@@ -11,12 +11,14 @@ import contextlib
 import heapq
 import types
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from .channel import Channel
 
 _LONGEST_SECONDS = 86_400.0
+_DEEPEST = 5_000
+"""Tasks started within tasks that go on; they are on the heap, where Python's own limit does not see them."""
 Settle = Callable[[list[Any]], Any]
 
 
@@ -51,10 +53,34 @@ def doze(seconds: float) -> None:
 
 
 class _Task:
-    __slots__ = ("coroutine", "token", "waiting_for")
+    """A coroutine that runs beside the others; `parent` is the one that started it."""
 
-    def __init__(self, coroutine: Any, token: Token) -> None:
-        self.coroutine, self.token = coroutine, token
+    __slots__ = ("coroutine", "depth", "ended", "parent", "token")
+
+    def __init__(self, coroutine: Any, token: Token, parent: _Task | None) -> None:
+        self.coroutine, self.token, self.parent, self.ended = coroutine, token, parent, False
+        self.depth: int = 1 if parent is None else parent.depth + 1
+        if self.depth > _DEEPEST and self._measured() > _DEEPEST:
+            coroutine.close()
+            raise RecursionError("maximum recursion depth exceeded: tasks that start tasks")
+
+    def _measured(self) -> int:
+        """How many there are from this one up, without those that have ended."""
+        task: _Task | None = self
+        self.depth = 0
+        while task is not None:
+            self.depth += 1
+            while task.parent is not None and task.parent.ended:
+                task.parent = task.parent.parent
+            task = task.parent
+        return self.depth
+
+    def end(self) -> Token:
+        """Its token; nothing else of it is kept, while tasks that it started still name it."""
+        token = self.token
+        self.ended = True
+        del self.coroutine, self.token
+        return token
 
 
 class Scheduler:
@@ -63,6 +89,7 @@ class Scheduler:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._ready: deque[_Task] = deque()
+        self._running: _Task | None = None
         self._calls: dict[int, tuple[Token, Settle]] = {}
         self.ahead = 0
         """Calls under way that the program has not asked for yet."""
@@ -115,7 +142,7 @@ class Scheduler:
     def spawn(self, coroutine: Any) -> Token:
         """Run a coroutine beside the others."""
         token = Token()
-        self._ready.append(_Task(coroutine, token))
+        self._ready.append(_Task(coroutine, token, self._running))
         return token
 
     def as_token(self, value: Any) -> Token:
@@ -124,6 +151,8 @@ class Scheduler:
             return value
         if type(value) is types.CoroutineType:
             return self.spawn(value)
+        if type(value) in _STEPS:
+            return self.spawn(_step_of(value))
         return self.finished(value)
 
     def gather(self, values: tuple[Any, ...], return_exceptions: bool) -> Token:
@@ -194,19 +223,22 @@ class Scheduler:
             self.await_return()
 
     def _step(self, task: _Task) -> None:
+        outer, self._running = self._running, task
         try:
             waits_for = task.coroutine.send(None)
         except StopIteration as stop:
-            self._finish(task.token, stop.value, None)
+            self._finish(task.end(), stop.value, None)
         except Exception as error:
-            self._finish(task.token, None, error)
+            self._finish(task.end(), None, error)
         else:
             if type(waits_for) is not Token:
-                self._finish(task.token, None, RuntimeError("awaited something that is not awaitable"))
+                self._finish(task.end(), None, RuntimeError("awaited something that is not awaitable"))
             elif waits_for.done:
                 self._ready.append(task)
             else:
                 waits_for.waiters.append(task)
+        finally:
+            self._running = outer
 
     def _finish(self, token: Token, value: Any, error: BaseException | None) -> None:
         token.done, token.value, token.error = True, value, error
@@ -224,6 +256,20 @@ class Scheduler:
             self._finish(token, None, error)
         else:
             self._finish(token, value, None)
+
+
+async def _nothing() -> AsyncGenerator[None, None]:
+    yield
+
+
+_STEPS = frozenset({type(_nothing().__anext__()), type(anext(_nothing(), None))})
+"""What `anext` gives."""
+WITHIN = _STEPS | {types.CoroutineType}
+"""What runs within the coroutine that awaits it, as Python has it, so that the recursion limit counts it."""
+
+
+async def _step_of(step: Any) -> Any:
+    return await step
 
 
 async def _gather(tokens: list[Token], return_exceptions: bool) -> list[Any]:

@@ -150,7 +150,9 @@ class Worker:
         try:
             plain = without_surrogates(Plain(strict=False).convert(value))
             size = len(encode({"v": plain}))
-        except (TooLarge, RecursionError):
+        except TooLarge as error:
+            self.channel.exceed("max_result_bytes", f"{error}; answer with less")
+        except RecursionError:
             size = max_bytes + 1
         if size > max_bytes:
             self.channel.exceed("max_result_bytes", f"the result takes more than {max_bytes} bytes; answer with less")
