@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -38,6 +39,7 @@ async def all_checks(home: Path, settings: Settings, *, start: bool = True) -> l
         *log(home),
         *sandbox(),
         *await model(settings),
+        *search(settings),
         *await servers(home, settings, start=start),
     ]
 
@@ -133,6 +135,34 @@ async def model(settings: Settings) -> list[Finding]:
         f"{spec}, {proposal.prompt_tokens} tokens read and {proposal.generated_tokens} written in {proposal.seconds:.2f} s"
     )
     return [Finding("model", "ok", f"{detail}, context {policy.context_length:,}, tokens counted: {policy.counting}")]
+
+
+def search(settings: Settings) -> Iterator[Finding]:
+    """What finds tools: words, and an encoder where one is set; it is asked for a vector."""
+    from importlib.util import find_spec
+
+    from ..runtime.encoders.minilm import PACKAGE
+    from ..runtime.encoders.naming import NONE, load_encoder
+    from ..tools_registry.encoding import encoded
+
+    spec = settings.search_encoder
+    if spec == NONE:
+        more = "; minilm is installed and not used: `[search]`, `encoder = \"minilm\"` in atlas.toml uses it"
+        yield Finding("search", "ok", f"by words{more if find_spec(PACKAGE) else ''}")
+        return
+    try:
+        encoder = load_encoder(spec)
+        assert encoder is not None
+        started = time.perf_counter()
+        length = encoded(encoder, ["find a file"]).shape[1]
+        seconds = time.perf_counter() - started
+    except Exception as problem:
+        failure = describe(problem)
+        where = f"{failure.where}: " if failure.where else ""
+        yield Finding("search", "wrong", f"{spec}: {where}{failure.message}", failure.mend, failure.exit_code)
+        return
+    detail = f"by words and by meaning: {spec}, {length} numbers a text, the first in {seconds:.2f} s"
+    yield Finding("search", "ok", detail)
 
 
 async def servers(home: Path, settings: Settings, *, start: bool) -> list[Finding]:

@@ -30,7 +30,7 @@ CostWeight = Annotated[
     ),
 ]  # fmt: skip
 Encoder = Annotated[
-    str | None, typer.Option("--encoder", metavar="SPEC", help="words (default), a .gguf file, or http://host:port/v1#name")
+    str | None, typer.Option("--encoder", metavar="SPEC", help="words (default), minilm, a .gguf file, or http://host:port/v1#name")
 ]
 
 
@@ -74,7 +74,7 @@ def replay(
     Each line: {"question", "task", "split": "train" or "test", "model", "score": 0 to 1, "cost": USD}, optionally "tool".
     Tasks without training lines are out of distribution ("out"). In the JSON "cost" is the mean USD for one question.
     """
-    from ..runtime.routing.other_encoders import encoder_named
+    from ..runtime.routing.encoder import encoder_named
     from ..training.routing.recorded import read_recorded
     from ..training.routing.replay import replay as replayed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,15 +17,16 @@ from ..runtime.home import atlas_home
 from .report import DONE, INTERRUPTED, UNREACHABLE, UNSOLVED, note, print_json, print_result, safe
 from .running import run_async
 from .settings import Acting, Approve, Loading, Router, Settings, resolve
-from .toolspace import McpFiles, WorkspaceFolder
+from .toolspace import McpFiles, SearchEncoder, WorkspaceFolder
 
 if TYPE_CHECKING:
     from ..runtime import Episode, PendingCall, Runtime
     from ..runtime.events import Event
     from ..runtime.gate import Fate, InFlight
+    from ..runtime.routing.steps import Thinker
     from .view import TerminalView
 
-_OF_THE_POOL = ("models", "router", "cost_weight", "spend_limit", "encoder")
+_OF_THE_POOL = ("models", "router", "cost_weight", "spend_limit", "encoder", "router_model", "router_adapter")
 """Settings that a run with one model does not take."""
 
 
@@ -63,6 +65,7 @@ def run(
     spend_limit: Annotated[
         float | None, typer.Option(min=0.0, metavar="USD", help="With --router: all models together never cost more.")
     ] = None,
+    search_encoder: SearchEncoder = None,
     in_flight: Annotated[
         Literal["ask", "repeat", "report"],
         typer.Option(help="With --resume: what becomes of a call that was in flight and may have been done."),
@@ -94,6 +97,7 @@ def run(
         "router": router,
         "cost_weight": cost_weight,
         "spend_limit": spend_limit,
+        "search_encoder": search_encoder,
     }
     found = resolve(atlas_home(), Path.cwd(), flags)
     routed = found.settings.router != "off"
@@ -162,10 +166,24 @@ async def _routed(
     home = atlas_home() if settings.log else None
     pool = settings.models if settings.models is not None else Pool()
     chooser = Chooser(pool, runtime.store, home, encoder=settings.encoder, cost_weight=settings.cost_weight)
-    async with Team(
-        runtime, chooser, router=settings.router, spend_limit=settings.spend_limit, tell=None if quiet else note
-    ) as team:
+    async with AsyncExitStack() as stack, Team(
+        runtime, chooser, router=settings.router, spend_limit=settings.spend_limit, tell=None if quiet else note,
+        thinker=thinker_of(settings, atlas_home(), stack),
+    ) as team:  # fmt: skip
         return await team.run(task, on_event=on_event)
+
+
+def thinker_of(settings: Settings, home: Path, stack: AsyncExitStack) -> Thinker | None:
+    """The policy of the learned router, where these settings use one; closed with `stack`."""
+    from ..runtime.routing.pool import Pool
+    from ..runtime.routing.thinkers import named_thinker
+
+    if settings.router not in ("learned", "auto"):
+        return None
+    return named_thinker(
+        settings.router_model or settings.model, settings.router_adapter, settings.models or Pool(), home, stack,
+        must=settings.router == "learned" or settings.router_model is not None,
+    )  # fmt: skip
 
 
 def _view() -> TerminalView:

@@ -12,7 +12,7 @@ from ..runtime.home import atlas_home
 from .report import DONE, note, print_json, safe
 from .running import run_async
 from .settings import Approve, Settings, resolve
-from .toolspace import McpFiles, WorkspaceFolder
+from .toolspace import McpFiles, SearchEncoder, WorkspaceFolder
 
 
 def serve(
@@ -29,6 +29,7 @@ def serve(
     approve: Annotated[
         Approve | None, typer.Option(help="ask: by the client, which asks its user. auto, never: as in `atlas run`.")
     ] = None,
+    search_encoder: SearchEncoder = None,
     as_json: Annotated[bool, typer.Option("--json", help="With --http: print the address as a JSON object.")] = False,
 ) -> int:
     """Serve the toolspace to another agent, on standard input and output or with --http.
@@ -37,9 +38,11 @@ def serve(
     in ATLAS_HOME: Authorization: Bearer TOKEN.
     """
     home = atlas_home()
-    found = resolve(
-        home, Path.cwd(), {"mcp": tuple(mcp or ()) or None, "workspace": workspace, "model": model, "approve": approve}
-    )
+    flags = {
+        "mcp": tuple(mcp or ()) or None, "workspace": workspace, "model": model, "approve": approve,
+        "search_encoder": search_encoder,
+    }  # fmt: skip
+    found = resolve(home, Path.cwd(), flags)
     for notice in found.notices:
         note(safe(notice))
     run_async(_serve(home, found.settings, http, pass_through, as_json))

@@ -7,6 +7,7 @@ whatever starts a process or sends data somewhere count only after `atlas trust`
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -27,6 +28,8 @@ Router = Literal["off", "cluster", "learned", "auto"]
 PACING = frozenset({"budget", "max_turns", "loading"})
 """What the file of an untrusted folder may set."""
 SERVER_FILES = ("mcp.json", ".mcp.json")
+SEARCH_ENCODER_VARIABLE = "ATLAS_SEARCH_ENCODER"
+"""Counts more than the files and less than the flag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,13 @@ class Settings:
     spend_limit: float | None = None
     """USD that one command may cost."""
     encoder: str = "words"
-    """What turns tasks into vectors for routing: words, a .gguf file, or http://host:port/v1#model."""
+    """What turns tasks into vectors for routing: words, minilm, a .gguf file, or http://host:port/v1#model."""
+    search_encoder: str = "none"
+    """What finds tools by meaning beside words: none, minilm, a .gguf file, or http://host:port/v1#model."""
+    router_model: str | None = None
+    """The policy of the learned router: as `model`, or the name of a model of the pool; None: `model` itself."""
+    router_adapter: str = "auto"
+    """Its adapter; `auto`: the one that `atlas train --recipe router` promoted last for it."""
     models: Pool | None = None
     """The `[models.<name>]` tables; None where there is none."""
 
@@ -87,6 +96,8 @@ def resolve(home: Path, folder: Path, flags: Mapping[str, Any]) -> Resolved:
             found["models"] = _joined(values.get("models"), found["models"])
         values.update(found)
         sources.append(path)
+    if os.environ.get(SEARCH_ENCODER_VARIABLE):
+        values["search_encoder"] = os.environ[SEARCH_ENCODER_VARIABLE]
     values.update({name: value for name, value in flags.items() if value is not None})
     if not values.get("mcp"):
         values["mcp"], more = _server_files(home, folder)
@@ -135,7 +146,18 @@ def read_options(path: Path) -> dict[str, Any]:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise UsageError(f"not valid TOML: {problem}", where=str(path), mend="mend that line, or remove it") from None
-    return {_known(path, key): _checked(path, _known(path, key), value) for key, value in raw.items()}
+    given = {key: value for key, value in raw.items() if key != "search"} | _search(path, raw.get("search", {}))
+    return {_known(path, key): _checked(path, _known(path, key), value) for key, value in given.items()}
+
+
+def _search(path: Path, table: Any) -> dict[str, Any]:
+    """The table `[search]` as options."""
+    others = sorted(set(table) - {"encoder"}) if isinstance(table, dict) else ["search"]
+    if others:
+        raise UsageError(
+            f"unknown option {others[0]}", where=f"{path}: [search]", mend='write encoder = "minilm", or leave it out'
+        )
+    return {"search_encoder": table["encoder"]} if table else {}
 
 
 def _known(path: Path, key: str) -> str:
@@ -178,6 +200,8 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         if not all(isinstance(one, str) for one in listed):
             raise UsageError("mcp takes a path or a list of paths", where=where, mend='write mcp = ["mcp.json"]')
         return tuple(path.parent / Path(one).expanduser() for one in listed)
+    if name == "search_encoder" and isinstance(value, str):
+        return _encoder_from(path.parent, value)
     kind = _KINDS.get(name, str)
     if name in _RANGES and isinstance(value, int | float) and not _RANGES[name][0] <= value <= _RANGES[name][1]:
         low, high = _RANGES[name]
@@ -186,3 +210,10 @@ def _checked(path: Path, name: str, value: Any) -> Any:
         wanted = kind.__name__ if isinstance(kind, type) else "number"
         raise UsageError(f"{name} takes a {wanted}, not {value!r}", where=where, mend=f"write a {wanted}")
     return path.parent / Path(str(value)).expanduser() if name == "workspace" else value
+
+
+def _encoder_from(folder: Path, spec: str) -> str:
+    """The name of an encoder; a file counts from `folder`."""
+    if not spec.endswith(".gguf") or spec.startswith(("http://", "https://")):
+        return spec
+    return str(folder / Path(spec.removeprefix("gguf:")).expanduser())

@@ -12,7 +12,7 @@ import typer
 from ..runtime.errors import UsageError
 from .report import DONE, UNREACHABLE, note, print_json, print_result, safe
 from .running import run_async
-from .toolspace import McpFiles, Toolspace, ToolspaceFile, WorkspaceFolder, open_toolspace
+from .toolspace import McpFiles, SearchEncoder, Toolspace, ToolspaceFile, WorkspaceFolder, open_toolspace
 
 if TYPE_CHECKING:
     from ..tools_registry.tool import Tool
@@ -52,15 +52,15 @@ def search(
     task: Annotated[
         bool, typer.Option("--task", help="The query is a whole task: the tools that a run would show first.")
     ] = False,
+    search_encoder: SearchEncoder = None,
     as_json: Json = False,
 ) -> int:
-    """Find tools by words, best first."""
+    """Find tools by words, and by meaning where an encoder is set, best first."""
     if (query is None) == (queries is None):
         raise UsageError("search takes a QUERY or --queries FILE", where="atlas tools search", mend="give one of them")
     asked = _read_queries(queries) if queries else [{"id": None, "query": query}]
-    return run_async(
-        _search(Toolspace(mcp, toolspace, workspace), asked, k, task, many=queries is not None, as_json=as_json)
-    )
+    space = Toolspace(mcp, toolspace, workspace, searched=True, search_encoder=search_encoder)
+    return run_async(_search(space, asked, k, task, many=queries is not None, as_json=as_json))
 
 
 async def _search(space: Toolspace, asked: list[dict[str, Any]], k: int, task: bool, *, many: bool, as_json: bool) -> int:

@@ -19,6 +19,7 @@ from .report import note, safe
 from .settings import Settings, resolve
 
 if TYPE_CHECKING:
+    from ..tools_registry.encoding import Encoder
     from ..tools_registry.registry import Registry
     from ..tools_registry.search import Search
     from ..tools_registry.stored import ReadPart, StoredSpace
@@ -34,6 +35,13 @@ ToolspaceFile = Annotated[
 WorkspaceFolder = Annotated[
     Path | None, typer.Option("--workspace", metavar="DIR", help="The folder that the built-in servers may touch.")
 ]
+SearchEncoder = Annotated[
+    str | None,
+    typer.Option(
+        "--search-encoder", metavar="SPEC",
+        help="Find tools by meaning too: none (default), minilm, a .gguf file, or http://host:port/v1#name.",
+    ),
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,10 @@ class Toolspace:
     mcp: Sequence[Path] | None
     listings: Path | None
     workspace: Path | None
+    searched: bool = False
+    """Whether it is searched, so that an encoder is of use; ..."""
+    search_encoder: str | None = None
+    """... the one of the flag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,51 +87,66 @@ class View:
 @asynccontextmanager
 async def open_toolspace(space: Toolspace, *, refresh: bool = False) -> AsyncIterator[View]:
     """Open what `space` names; every tool list is known inside the block."""
+    home = atlas_home()
+    flags = {"mcp": tuple(space.mcp or ()) or None, "workspace": space.workspace, "search_encoder": space.search_encoder}
+    found = resolve(home, Path.cwd(), flags)
+    encoder = _encoder(found.settings.search_encoder) if space.searched else None
     if space.listings is not None:
-        with _listed(space.listings) as view:
+        with _listed(space.listings, encoder) as view:
             yield view
         return
-    home = atlas_home()
-    found = resolve(home, Path.cwd(), {"mcp": tuple(space.mcp or ()) or None, "workspace": space.workspace})
     for notice in found.notices:
         note(safe(notice))
-    async with open_servers(home, found.settings, refresh=refresh) as registry:
+    async with open_servers(home, found.settings, refresh=refresh, encoder=encoder) as registry:
         yield View(registry.tools, registry, registry.servers, list(registry.warnings))
 
 
-def open_servers(home: Path, settings: Settings, *, refresh: bool = False) -> AbstractAsyncContextManager[Registry]:
+def _encoder(spec: str) -> Encoder | None:
+    from ..runtime.encoders.naming import load_encoder
+
+    return load_encoder(spec)
+
+
+def open_servers(
+    home: Path, settings: Settings, *, refresh: bool = False, encoder: Encoder | None = None
+) -> AbstractAsyncContextManager[Registry]:
     """The toolbox on the workspace and the configured servers, with the tool lists that are cached on disk."""
     from ..runtime.toolspace import open_registry
 
-    return open_registry(home, settings.mcp, settings.workspace, refresh=refresh, on_progress=note)
+    return open_registry(
+        home, settings.mcp, settings.workspace, refresh=refresh, on_progress=note, encoder=encoder
+    )
 
 
 @contextmanager
-def _listed(path: Path) -> Iterator[View]:
+def _listed(path: Path, encoder: Encoder | None) -> Iterator[View]:
     """A listings file; what was read of it is kept in the catalogue, and the next look reads only what it needs."""
-    from ..tools_registry.search import StoredIndex, ToolIndex
+    from ..runtime.toolspace import CATALOGUE_FILE
+    from ..tools_registry.search import Meant, StoredIndex, ToolIndex
 
     raw = _bytes(path)
-    stored = _stored(raw, path)
+    meant = Meant(encoder, atlas_home() / CATALOGUE_FILE, note) if encoder is not None else None
+    key = f"file:{hashlib.sha256(raw).hexdigest()}"
+    stored = _stored(raw, path, key)
     if stored is None:  # the catalogue cannot be written
         parts = list(_parts(raw, path))
         tools = {tool.full_name: tool for part in parts for tool in part.tools}
         said = {part.tools[0].server: part.instructions for part in parts if part.tools}
-        yield View(tools, ToolIndex(tools.values(), said))
+        yield View(tools, ToolIndex(tools.values(), said, meant))
         return
     try:
-        yield View(stored, StoredIndex(stored))
+        yield View(stored, StoredIndex(stored, key, meant))
     finally:
         stored.close()
 
 
-def _stored(raw: bytes, path: Path) -> StoredSpace | None:
+def _stored(raw: bytes, path: Path, key: str) -> StoredSpace | None:
     import sqlite3
 
     from ..runtime.toolspace import CATALOGUE_FILE
     from ..tools_registry.stored import open_space, store_space
 
-    file, key = atlas_home() / CATALOGUE_FILE, f"file:{hashlib.sha256(raw).hexdigest()}"
+    file = atlas_home() / CATALOGUE_FILE
     try:
         found = open_space(file, key)
         if found is None:

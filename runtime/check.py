@@ -28,7 +28,8 @@ async def run_check(command: str, workspace: Path, *, answer: Any, status: str, 
     text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
     text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
     environment = os.environ | {"ATLAS_ANSWER": text[:100_000], "ATLAS_STATUS": status, "ATLAS_EPISODE": episode}
-    environment.pop("ATLAS_API_KEY", None)
+    for key in ("ATLAS_API_KEY", "ATLAS_ENCODER_KEY"):
+        environment.pop(key, None)
     process = await asyncio.create_subprocess_shell(
         command, cwd=workspace, env=environment, start_new_session=True, stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -38,12 +38,13 @@ from .policies.pinning import pinned
 from .prompt import system_text
 from .prompting import Prompting
 from .resuming import as_it_was, check_identity, check_resumable, options_of
-from .toolspace import Tools, checked_workspace, open_registry
+from .toolspace import CATALOGUE_FILE, Tools, checked_workspace, open_registry
 from .view import LOADING_TEXTS, Loading, View
 from .worked import Worked
 
 if TYPE_CHECKING:
     from ..sandbox import Limits, Outcome, Sandbox
+    from ..tools_registry.encoding import Encoder
     from ..tools_registry.registry import Registry
     from ..tools_registry.server import Callbacks
     from .episodes.rows import Record
@@ -89,6 +90,7 @@ class Runtime:
         home: str | Path | None = None,
         store: EpisodeStore | None = None,
         remember: bool = True,
+        search_encoder: str | Encoder = "none",
         now: Callable[[], datetime] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
@@ -98,8 +100,8 @@ class Runtime:
         `overlap` lets calls of read-only tools that do not depend on each other be under way at once (`limits` says how
         many). `now` replaces the clock of the toolbox and of programs; `home` replaces `ATLAS_HOME`; `log` False keeps the
         episodes in memory, and a `store` of the caller's takes them instead of the log; `remember` False makes nothing of
-        earlier episodes; `on_notice` gets lines about
-        what takes long.
+        earlier episodes; `search_encoder` finds tools by meaning beside words (`minilm`, a .gguf file,
+        `http://host:port/v1#model`, or an encoder); `on_notice` gets lines about what takes long.
         """
         self.options = RunOptions(
             budget=budget, max_turns=max_turns, loading=loading, acting=acting, seed=seed, temperature=temperature,
@@ -122,6 +124,7 @@ class Runtime:
         self._running: set[asyncio.Task[Any]] = set()
         self._sandboxes: set[Sandbox] = set()
         self._results = Path()
+        self._search_encoder = search_encoder
         self._remembers = log and store is None and remember
 
     # -- the block
@@ -136,6 +139,7 @@ class Runtime:
             self._registry = await self._stack.enter_async_context(open_registry(
                 home if self._mcp else None, self._mcp, self.workspace, toolbox=self._toolbox, tools=self._tools,
                 now=self._now, on_progress=self._on_notice, callbacks=self._callbacks(), may_sign_in=True,
+                encoder=self._encoder(), vectors=home / CATALOGUE_FILE if home is not None else None,
             ))  # fmt: skip
         except BaseException:
             await self._stack.aclose()
@@ -149,6 +153,13 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._stack.aclose()
+
+    def _encoder(self) -> Encoder | None:
+        if not isinstance(self._search_encoder, str):
+            return self._search_encoder
+        from .encoders.naming import load_encoder
+
+        return load_encoder(self._search_encoder)
 
     @property
     def registry(self) -> Registry:

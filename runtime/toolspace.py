@@ -14,6 +14,7 @@ from .errors import UsageError
 
 if TYPE_CHECKING:
     from ..tools_registry.catalogue import Catalogue
+    from ..tools_registry.encoding import Encoder
     from ..tools_registry.registry import Registry
     from ..tools_registry.server import Callbacks
 
@@ -36,10 +37,13 @@ async def open_registry(
     on_progress: Callable[[str], None] | None = None,
     callbacks: Callbacks | None = None,
     may_sign_in: bool = False,
+    encoder: Encoder | None = None,
+    vectors: Path | None = None,
 ) -> AsyncIterator[Registry]:
     """A registry for a block; nothing of it is left when the block ends. `home` None keeps the catalogue in memory.
 
     `may_sign_in`: a server that asks its user to sign in may ask at the terminal; else only stored tokens are used.
+    With an `encoder` tools are found by meaning too; `vectors` is the file for their vectors where `home` is None.
     """
     from ..tools_registry.registry import Registry
     from .signing_in import with_sign_in
@@ -49,10 +53,13 @@ async def open_registry(
     registry = Registry(
         servers, in_process=_in_process(folder, toolbox, tools, now), catalogue=_catalogue(home, on_progress),
         on_progress=on_progress, callbacks=with_sign_in(callbacks, home, may_ask=may_sign_in),
+        encoder=encoder, vectors=vectors,
     )  # fmt: skip
     async with registry:
         if refresh:
             await registry.refresh()
+        if encoder is not None:
+            await registry.prepare_search()
         yield registry
 
 

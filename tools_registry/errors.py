@@ -11,6 +11,7 @@
     ├── UnknownTool                   no server lists a tool of that name
     ├── ToolChanged                   the tool is no longer what was approved; nothing was sent
     ├── ArgumentError                 the arguments do not fit the tool's schema; nothing was sent
+    ├── EncoderError                  an encoder's vectors cannot be used for searching
     └── ToolFailed                    the tool ran and reported an error
 
 `.fate` says what became of the call: `not_sent`, `failed` (the tool ran and says so), or `unknown` (it was sent, and may
@@ -99,6 +100,10 @@ class ArgumentError(RegistryError):
     """The arguments do not fit the tool's schema; nothing was sent."""
 
     kind = "invalid"
+
+
+class EncoderError(RegistryError):
+    """An encoder's vectors cannot be used for searching; the search goes on by words."""
 
 
 class ToolFailed(RegistryError):

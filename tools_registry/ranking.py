@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .fusion import fused
 from .postings import ABOUT, GRAM, Numbers, Postings
 from .steps import steps
 from .words import grams, query_words, task_words
@@ -32,12 +33,17 @@ _BROAD = (4, 8)
 the servers that fit best."""
 _CANDIDATES = 300
 
+Near = Callable[[Sequence[str]], Scores | None]
+"""From queries to how near each of them (a row) is to each tool."""
+
 
 @dataclass(slots=True)
 class Ranking:
     """Searches over some postings."""
 
     postings: Postings
+    near: Near | None = None
+    """Nearness in meaning, where there is an encoder; None where that cannot say."""
     _starts: Numbers = field(init=False)
     """The first tool of each server, ..."""
     _places: Numbers = field(init=False)
@@ -54,14 +60,15 @@ class Ranking:
         """The score of every tool for a query of a few words."""
         words = query_words(query)
         scores: Scores = self._matrix([words])[0] * (1 + _SERVER_WEIGHT * self._covered(words))
-        return scores
+        found: Scores = self._with_meaning(scores[None], [query])[0]
+        return found
 
     def view(self, task: str, limit: int) -> list[tuple[int, float]]:
         """The tools to show for a whole task, best first, with what each is worth."""
         if not self.postings.size:
             return []
-        parts = [task_words(step) for step in steps(task)]
-        matrix = self._matrix([*parts, task_words(task)])
+        texts = [*steps(task), task]
+        matrix = self._with_meaning(self._matrix([task_words(text) for text in texts]), texts)
         return self._chosen(matrix[:-1], self._worth(matrix[:-1], matrix[-1], task_words(task)), limit)
 
     def by_turns(self) -> Iterator[int]:
@@ -70,6 +77,13 @@ class Ranking:
         for turn in range(int((ends - self._starts).max(initial=0))):
             numbers = self._starts + turn
             yield from numbers[numbers < ends].tolist()
+
+    def _with_meaning(self, scores: Scores, texts: Sequence[str]) -> Scores:
+        """Scores by words, fused by rank with those by meaning where an encoder gives any."""
+        if self.near is None or not self.postings.size or not any(text.strip() for text in texts):
+            return scores
+        near = self.near(texts)
+        return scores if near is None else fused(scores, near)
 
     def _worth(self, by_step: Scores, whole: Scores, words: Mapping[str, float]) -> Scores:
         """Best step of a tool, fit to the whole task, and how many steps its server covers how well."""

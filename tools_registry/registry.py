@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from . import arguments as checking
 from .cards import Card
@@ -22,10 +23,13 @@ from .identifiers import server_identifiers
 from .keeping import Keep
 from .offers import value_of
 from .results import RESULT_BYTES, native, sized
-from .search import Hit
+from .search import Hit, Meant
 from .server import Callbacks, Server
 from .space import Space, space_of
 from .tool import Tool
+
+if TYPE_CHECKING:
+    from .encoding import Encoder
 
 STARTS_AT_ONCE = 4
 """Starting servers is bound by the processor; more at a time is not faster."""
@@ -61,7 +65,8 @@ class Registry:
 
     The hints of in-process servers (read-only, idempotent) are trusted, those of others only with `trustHints`.
     `callbacks` gives for each configured server what is handed to the SDK's client (`elicitation_callback`, ...);
-    `on_progress` is told in a line when servers are being listed for the first time.
+    `on_progress` is told in a line when servers are being listed for the first time. With an `encoder`, tools are found by
+    meaning too; their vectors are kept in the file `vectors` (unless given, the catalogue's).
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Registry:
         callbacks: Callbacks | None = None,
         on_progress: Callable[[str], None] | None = None,
         result_bytes: int = RESULT_BYTES,
+        encoder: Encoder | None = None,
+        vectors: Path | None = None,
     ) -> None:
         self.catalogue = catalogue if catalogue is not None else Catalogue()
         self.started: list[str] = []
@@ -86,6 +93,8 @@ class Registry:
                          on_change=self._forget_space)
             for name, (original, target) in zip(names, targets, strict=True)
         }
+        kept = vectors or self.catalogue.path
+        self._meant = Meant(encoder, kept, self._on_progress) if encoder is not None else None
         self._space: Space | None = None
         self._cards: dict[str, Card] | None = None
         self._validator = checking.ArgumentValidator()
@@ -226,6 +235,19 @@ class Registry:
         if line not in self._told:
             self._told.append(line)
 
+    async def prepare_search(self) -> None:
+        """Make the vectors of all tools that have none, which takes long for thousands; nothing without an encoder."""
+        meaning = self._toolspace().index.meaning if self._meant is not None else None
+        if meaning is None:
+            return
+        work = asyncio.create_task(asyncio.to_thread(meaning.prepare))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            meaning.stop()
+            await work
+            raise
+
     async def refresh(self, server_name: str | None = None) -> None:
         """List all servers again, or the one of that name (identifier or original); starts and stops them.
 
@@ -256,7 +278,7 @@ class Registry:
     def _toolspace(self) -> Space:
         if self._space is None:
             outside = any(server.config is not None for server in self._servers.values())
-            self._space = space_of([*self._servers.values()], self.catalogue.path if outside else None)
+            self._space = space_of([*self._servers.values()], self.catalogue.path if outside else None, self._meant)
         return self._space
 
     def _forget_space(self) -> None:

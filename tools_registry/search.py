@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .tool import Tool
 from .words import words
 
 if TYPE_CHECKING:
+    from .encoding import Encoder
+    from .meaning import Meaning, Notify
     from .postings import Postings
     from .stored import StoredSpace
 
-__all__ = ["Hit", "Search", "StoredIndex", "ToolIndex", "words"]
+__all__ = ["Hit", "Meant", "Search", "StoredIndex", "ToolIndex", "words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,36 @@ class Hit:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a search by meaning needs beside the tools: an encoder, and the file where vectors are kept (None: nowhere)."""
+
+    encoder: Encoder
+    file: Path | None = None
+    notify: Notify | None = None
+    """Hears what takes long, and why an encoder is not used."""
+
+    def of(self, tools: Callable[[], Iterable[Tool]], size: int, key: str = "") -> Meaning:
+        """The tools of one space by meaning."""
+        from .meaning import Meaning
+        from .vectors import VectorCache
+
+        return Meaning(self.encoder, tools, size, key=key, cache=VectorCache(self.file), notify=self.notify)
+
+
 class Search:
     """Searches over some postings, whose tools are fetched by number."""
 
-    def __init__(self, postings: Postings, numbered: Callable[[int], Tool]) -> None:
+    def __init__(self, postings: Postings, numbered: Callable[[int], Tool], meaning: Meaning | None = None) -> None:
+        """With `meaning`, what an encoder finds is fused with what words find."""
         from .ranking import Ranking
 
-        self._ranking = Ranking(postings)
+        self.meaning = meaning
+        self._ranking = Ranking(postings, meaning.near if meaning is not None else None)
         self._numbered = numbered
 
     def search(self, query: str, k: int = 8) -> list[Hit]:
-        """The `k` best tools for a query, best first; tools that share no word with it are left out."""
+        """The `k` best tools for a query, best first; without an encoder tools that share no word with it are left out."""
         from .ranking import best
 
         return [Hit(self._numbered(number), score) for number, score in best(self._ranking.search(query), k)]
@@ -61,7 +83,9 @@ class Search:
 class ToolIndex(Search):
     """An index over a fixed set of tools. `instructions` are what servers say about themselves, by identifier."""
 
-    def __init__(self, tools: Iterable[Tool], instructions: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, tools: Iterable[Tool], instructions: Mapping[str, str] | None = None, meant: Meant | None = None
+    ) -> None:
         from .postings import MemoryPostings, segment, tool_terms
 
         said = instructions or {}
@@ -72,12 +96,14 @@ class ToolIndex(Search):
         self.tools: list[Tool] = sorted(given, key=lambda tool: places[tool.server])
         terms = (tool_terms(tool, said.get(tool.server, "")) for tool in self.tools)
         postings = MemoryPostings(segment(terms), [places[tool.server] for tool in self.tools])
-        super().__init__(postings, self.tools.__getitem__)
+        meaning = meant.of(lambda: self.tools, len(self.tools)) if meant is not None else None
+        super().__init__(postings, self.tools.__getitem__, meaning)
 
 
 class StoredIndex(Search):
     """An index over a toolspace on disk."""
 
-    def __init__(self, space: StoredSpace) -> None:
-        super().__init__(space, space.numbered)
-
+    def __init__(self, space: StoredSpace, key: str = "", meant: Meant | None = None) -> None:
+        """`key` is the one under which the toolspace is stored."""
+        meaning = meant.of(space.tools, space.size, key) if meant is not None else None
+        super().__init__(space, space.numbered, meaning)

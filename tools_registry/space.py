@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cards import Card, card
-from .search import Search, StoredIndex, ToolIndex
+from .search import Meant, Search, StoredIndex, ToolIndex
 from .tool import Tool
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class ServerPart:
 class MemorySpace(Space):
     """A toolspace in memory."""
 
-    def __init__(self, parts: Sequence[ServerPart]) -> None:
+    def __init__(self, parts: Sequence[ServerPart], meant: Meant | None = None) -> None:
+        self._meant = meant
         self._tools = {tool.full_name: tool for part in parts for tool in part.tools}
         self._said = {part.server.name: part.instructions for part in parts}
         self._index: ToolIndex | None = None
@@ -81,7 +82,7 @@ class MemorySpace(Space):
     def index(self) -> Search:
         """The search over the tools."""
         if self._index is None:
-            self._index = ToolIndex(self._tools.values(), self._said)
+            self._index = ToolIndex(self._tools.values(), self._said, self._meant)
         return self._index
 
     def cards(self) -> list[Card]:
@@ -92,9 +93,9 @@ class MemorySpace(Space):
 class DiskSpace(Space):
     """A toolspace of the catalogue's file."""
 
-    def __init__(self, stored: StoredSpace) -> None:
+    def __init__(self, stored: StoredSpace, key: str, meant: Meant | None = None) -> None:
         self._stored = stored
-        self._index = StoredIndex(stored)
+        self._index = StoredIndex(stored, key, meant)
 
     def __getitem__(self, full_name: str) -> Tool:
         return self._stored[full_name]
@@ -119,25 +120,27 @@ class DiskSpace(Space):
         self._stored.close()
 
 
-def space_of(servers: Sequence[Server], file: Path | None) -> Space:
+def space_of(servers: Sequence[Server], file: Path | None, meant: Meant | None = None) -> Space:
     """The tools of these servers; `file` is the catalogue's, where they are kept (None: in memory).
+
+    With `meant` they are also searched by meaning.
 
     A file that cannot be used is no reason to be without tools: they are then indexed in memory.
     """
     parts = [ServerPart(server) for server in servers]
     if file is None:
-        return MemorySpace(parts)
+        return MemorySpace(parts, meant)
+    key = "servers:" + hashlib.sha256("\n".join(part.digest for part in parts).encode()).hexdigest()
     try:
-        return DiskSpace(_stored(parts, file))
+        return DiskSpace(_stored(parts, file, key), key, meant)
     except (OSError, sqlite3.Error) as problem:
         _log.debug("the toolspace is indexed in memory: %s", problem)
-        return MemorySpace(parts)
+        return MemorySpace(parts, meant)
 
 
-def _stored(parts: Sequence[ServerPart], file: Path) -> StoredSpace:
+def _stored(parts: Sequence[ServerPart], file: Path, key: str) -> StoredSpace:
     from .stored import open_space, store_space
 
-    key = "servers:" + hashlib.sha256("\n".join(part.digest for part in parts).encode()).hexdigest()
     found = open_space(file, key)
     if found is None:
         store_space(file, key, parts)

@@ -91,6 +91,11 @@ def words(text: str) -> list[str]:
     return [_stem(word) for word in _WORD.findall(split) if word not in _STOP]
 
 
+def plain(name: str) -> str:
+    """A name as words: split at capitals, underscores and hyphens."""
+    return " ".join(_HUMP.sub(r"\1 \2", name[:TEXT_CHARS]).replace("_", " ").replace("-", " ").split())
+
+
 @lru_cache(maxsize=20_000)
 def _stem(word: str) -> str:
     """Cut the plural first, then the verb's ending, so that `meetings`, `meeting` and `meet` are one word."""

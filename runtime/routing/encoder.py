@@ -1,41 +1,33 @@
 """From a task to a vector: what tool search sees of a text, weighed by rarity and reduced; other encoders by choice.
 
-`words` (the default) needs no download. A `.gguf` file is run in this process; `http://host:port/v1#model` is asked for
-`/embeddings`. An encoder's identity is stored with the clusters: vectors of different encoders are never compared.
+`words` (the default) needs no download; the others are those that tool search knows too. An encoder's identity is stored
+with the clusters: vectors of different encoders are never compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...tools_registry.encoding import Encoder, Vectors, unit
 from .errors import NoRouter
 from .features import BUCKETS, IDENTITY, features
 
-Vectors = NDArray[np.float32]
+__all__ = ["WORDS", "Encoder", "Vectors", "WordEncoder", "encoder_named", "unit"]
+
 WORDS = "words"
 DIMENSIONS = 128
 INSTALL = "pip install -e .[route]"
 
 
-class Encoder(Protocol):
-    """Turns texts into vectors of length 1."""
+def encoder_named(spec: str) -> Encoder | None:
+    """The encoder that a setting names (`encoders.naming`); None for `words`, which is fitted on the tasks themselves."""
+    from ..encoders.naming import NONE, load_encoder
 
-    @property
-    def identity(self) -> str:
-        """What made the vectors."""
-        ...
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """A row for each text. Raises an `AtlasRuntimeError` where the model or endpoint fails."""
-        ...
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What must be stored to make the same vectors again."""
-        ...
+    return None if spec in (WORDS, NONE) else load_encoder(spec)
 
 
 class WordEncoder:
@@ -86,12 +78,6 @@ class WordEncoder:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Rarity and directions."""
         return {"rarity": self._rarity, "directions": self._directions}
-
-
-def unit(vectors: NDArray[Any]) -> Vectors:
-    """Every row of length 1; zero rows stay zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
 
 
 def _weighed(row: dict[int, float], rarity: Vectors) -> tuple[NDArray[np.int32], Vectors]:

@@ -19,10 +19,9 @@ import numpy as np
 from ...tools_registry.private_file import create_private
 from .choosing import LEAST_TASKS, choose_count
 from .clusters import Clusters, fit_clusters
-from .encoder import WORDS, Encoder, Vectors, WordEncoder
+from .encoder import WORDS, Encoder, Vectors, WordEncoder, encoder_named
 from .errors import NoRouter, OutcomesError
 from .log import Logged, logged
-from .other_encoders import encoder_named
 from .outcomes import observed
 from .router import ClusterRouter
 from .statistics import Statistics
@@ -117,7 +116,9 @@ def _write(file: Path, known: TaskMap, alive: set[str]) -> None:
     draft = file.with_name(f"{file.name}.{os.getpid()}")
     create_private(draft)
     with draft.open("wb") as out:
-        arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta))} | known.encoder.arrays()
+        arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta))}
+        if isinstance(known.encoder, WordEncoder):
+            arrays |= known.encoder.arrays()
         np.savez(out, **arrays, centroids=known.clusters.centroids, radii=known.clusters.radii)
     draft.replace(file)
 

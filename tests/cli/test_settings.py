@@ -97,3 +97,28 @@ def test_a_state_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path, mon
     monkeypatch.setenv("ATLAS_HOME", str(tmp_path / "file" / "state"))
     with pytest.raises(UsageError):
         atlas_home()
+
+
+def test_the_encoder_of_the_search_comes_from_its_table_the_environment_or_the_flag(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert resolve(home, tmp_path, {}).settings.search_encoder == "none"
+    (home / "atlas.toml").write_text('[search]\nencoder = "models/e.gguf"\n', encoding="utf-8")
+    assert resolve(home, tmp_path, {}).settings.search_encoder == str(home / "models" / "e.gguf")
+    monkeypatch.setenv("ATLAS_SEARCH_ENCODER", "minilm")
+    assert resolve(home, tmp_path, {}).settings.search_encoder == "minilm"
+    assert resolve(home, tmp_path, {"search_encoder": "none"}).settings.search_encoder == "none"
+
+
+def test_an_untrusted_folder_sets_no_encoder(home: Path, tmp_path: Path):
+    (tmp_path / "atlas.toml").write_text('[search]\nencoder = "http://evil/v1"\n', encoding="utf-8")
+    found = resolve(home, tmp_path, {})
+    assert found.settings.search_encoder == "none" and "search_encoder" in found.notices[0]
+
+
+@pytest.mark.parametrize("text", ["[search]\nencodr = 'minilm'\n", "search = 5\n", "[search]\nencoder = 5\n"])
+def test_a_wrong_table_of_the_search_is_named(text: str, home: Path, tmp_path: Path):
+    (home / "atlas.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        resolve(home, tmp_path, {})
+    assert "atlas.toml" in caught.value.where
