@@ -145,7 +145,7 @@ async def _run(
                 return await _routed(runtime, settings, task, on_event, quiet=quiet)
             if task is not None:
                 return await runtime.run(task, on_event=on_event)
-            return await runtime.resume(resume or "latest", in_flight=in_flight, on_event=on_event)
+            return await _resumed(runtime, settings, resume or "latest", in_flight, on_event)
         except asyncio.CancelledError:
             if not begun:
                 raise KeyboardInterrupt from None
@@ -153,6 +153,27 @@ async def _run(
         finally:
             if view:
                 view.close()
+
+
+async def _resumed(
+    runtime: Runtime, settings: Settings, episode: str, in_flight: InFlight, on_event: Callable[[Event], None]
+) -> Episode:
+    """Go on with an episode; one of a router needs the pool that it asks."""
+    if runtime.store.get(episode).episode.settings.get("acting") != "route":
+        return await runtime.resume(episode, in_flight=in_flight, on_event=on_event)
+    from ..runtime.routing.chooser import Chooser
+    from ..runtime.routing.pool import Pool
+    from ..runtime.routing.steps import resume_steps
+    from ..runtime.routing.team import Team
+
+    pool = settings.models if settings.models is not None else Pool()
+    async with AsyncExitStack() as stack:
+        thinker = thinker_of(replace(settings, router="learned"), atlas_home(), stack, must=True)
+        team = await stack.enter_async_context(
+            Team(runtime, Chooser(pool, runtime.store, None), router="learned", thinker=thinker, tell=note)
+        )
+        assert thinker is not None
+        return await resume_steps(team, thinker, episode, in_flight=in_flight, on_event=on_event)
 
 
 async def _routed(
@@ -173,7 +194,7 @@ async def _routed(
         return await team.run(task, on_event=on_event)
 
 
-def thinker_of(settings: Settings, home: Path, stack: AsyncExitStack) -> Thinker | None:
+def thinker_of(settings: Settings, home: Path, stack: AsyncExitStack, *, must: bool = False) -> Thinker | None:
     """The policy of the learned router, where these settings use one; closed with `stack`."""
     from ..runtime.routing.pool import Pool
     from ..runtime.routing.thinkers import named_thinker
@@ -182,7 +203,7 @@ def thinker_of(settings: Settings, home: Path, stack: AsyncExitStack) -> Thinker
         return None
     return named_thinker(
         settings.router_model or settings.model, settings.router_adapter, settings.models or Pool(), home, stack,
-        must=settings.router == "learned" or settings.router_model is not None,
+        must=must or settings.router_model is not None,
     )  # fmt: skip
 
 

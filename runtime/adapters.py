@@ -51,6 +51,12 @@ class StoredAdapter:
         return _number(self.card.get("created"))
 
     @property
+    def purpose(self) -> str:
+        """`router` where it was trained to route, else `runs`: each is chosen by itself for its own purpose only."""
+        settings = self.card.get("settings")
+        return "router" if isinstance(settings, dict) and settings.get("recipe") == "router" else "runs"
+
+    @property
     def promoted(self) -> float | None:
         """When it became `latest` (seconds since 1970); None where it never did, or was withdrawn."""
         promotion = self.card.get("promotion")
@@ -81,12 +87,13 @@ def read_stored(folder: Path) -> StoredAdapter:
     return StoredAdapter(folder.name, folder, card, problem)
 
 
-def latest_adapter(home: Path, base_hash: str | None = None) -> StoredAdapter | None:
-    """The adapter that was promoted last, among those for the weights `base_hash` where it is given."""
+def latest_adapter(home: Path, base_hash: str | None = None, purpose: str = "runs") -> StoredAdapter | None:
+    """The adapter that was promoted last for this purpose, among those for the weights `base_hash` where it is given."""
     fitting = [
         one
         for one in stored_adapters(home)
-        if one.promoted is not None and not one.problem and (base_hash is None or one.base_hash == base_hash)
+        if one.promoted is not None and not one.problem and one.purpose == purpose
+        and (base_hash is None or one.base_hash == base_hash)
     ]
     return max(fitting, key=lambda one: one.promoted or 0.0, default=None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -28,6 +28,7 @@ from .view import READ_RESULT, MetaToolError, View
 if TYPE_CHECKING:
     from ..tools_registry.tool import Tool
     from .episodes.rows import CallRow
+    from .setup import HostFunction
 
 _BY_SOMEONE = ("terminal", "function", "journal")
 """Who has looked at a tool before it was called."""
@@ -66,10 +67,11 @@ class Gate:
     def __init__(
         self, view: View, approval: Approval, journal: Journal, emit: Callable[[Event], None], *,
         replay: Replay | None = None, in_flight: InFlight = "ask", resend: bool = False, lanes: Lanes | None = None,
-        kept: Kept | None = None,
+        kept: Kept | None = None, functions: Mapping[str, HostFunction] | None = None,
     ) -> None:  # fmt: skip
         """`resend`: a fork over a fresh copy of the world; recorded calls that change something are made again there.
-        `kept` takes results that are too large for a program; without it they are errors."""
+        `kept` takes results that are too large for a program; without it they are errors. `functions` are answered by the
+        host itself."""
         self.view = view
         self.registry = view.registry
         self.approval = approval
@@ -80,6 +82,7 @@ class Gate:
         self.in_flight = in_flight
         self.resend = resend
         self.kept = kept
+        self.functions = functions or {}
         self.turn = 0
         self.made = 0
         self.effects: list[str] = []
@@ -126,6 +129,8 @@ class Gate:
         place = Place(recorded.number if recorded else self.journal.next_call(), self.turn, position)
         if tool == "search_tools":
             return self._search(place, arguments)
+        if tool in self.functions:
+            return self._hosted(place, tool, arguments, recorded)
         return self._live(place, tool, arguments, recorded)
 
     async def _load(self, arguments: dict[str, Any]) -> None:
@@ -149,6 +154,27 @@ class Gate:
             raise ToolError(str(problem), kind="invalid") from None
         self.journal.call_settled(place, "search_tools", arguments, ok=True, value=found)
         return found
+
+    async def _hosted(self, place: Place, name: str, arguments: dict[str, Any], recorded: CallRow | None) -> Any:
+        """A function of the host, such as `ask`: journalled like a call; the program's clock stands still meanwhile."""
+        if recorded is not None:
+            await self._decide_fate(place, recorded)
+        self.journal.call_sent(place, name, arguments, schema="", repeatable=False, decision=None, decided_by=None)
+        self._open.add(place.number)
+        self.emit(CallStarted(self.journal.episode, self.turn, place.number, name, arguments))
+        started = time.perf_counter()
+        try:
+            with self.paused():
+                value = await self.functions[name].call(arguments, self.journal.episode)
+        except ToolError as problem:
+            self.journal.call_failed(place.number, problem.kind, problem.message)
+            self._open.discard(place.number)
+            self._finished(place, name, started, error=problem.message)
+            raise
+        self.journal.call_returned(place.number, value)
+        self._open.discard(place.number)
+        self._finished(place, name, started, value=value)
+        return value
 
     async def _recorded(self, call: CallRow) -> Any:
         await self.replay.in_order(call)
@@ -191,7 +217,7 @@ class Gate:
             self._refuse(place, name, arguments, problem.kind, problem.message)
             raise ToolError(problem.message, kind=problem.kind) from None
         if recorded is not None and not (recorded.repeatable or tool.read_only or tool.idempotent):
-            await self._decide_fate(place, tool, recorded)
+            await self._decide_fate(place, recorded)
         decision = await self._approved(tool, arguments, recorded)
         if not decision.allowed:
             self._refuse(place, name, arguments, "denied", decision.reason, decision)
@@ -276,7 +302,7 @@ class Gate:
         )  # fmt: skip
         self._finished(place, tool, time.perf_counter(), error=message)
 
-    async def _decide_fate(self, place: Place, tool: Tool, call: CallRow) -> None:
+    async def _decide_fate(self, place: Place, call: CallRow) -> None:
         """A call was in flight when the run died, and nothing says that it may be sent twice."""
         shown = call_text(call.tool, call.arguments)
         fate = self.in_flight

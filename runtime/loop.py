@@ -31,14 +31,13 @@ from .events import (
     StubsShown,
     TurnStarted,
 )
-from .extract import extract_program
 from .gate import Gate
-from .json_acting import NO_CALL, extract_call
-from .messages import NO_PROGRAM, Step, after_program, error_text
+from .messages import Step, after_program, error_text
 from .options import RunOptions, reply_tokens
 from .policies.base import Sampling
 from .policies.name_state import Names
 from .prompting import Prompting
+from .writing import WRITINGS
 
 if TYPE_CHECKING:
     from ..sandbox import Outcome, Sandbox
@@ -152,7 +151,7 @@ class Run:
             self.prompting.conversation, self._sampling(turn, prompt.tokens), names=self._names(),
             on_text=lambda text: self.emit(ReplyDelta(episode, turn, text)),
         )  # fmt: skip
-        found = extract_call(proposal.text) if self.options.acting == "json" else extract_program(proposal.text)
+        found = WRITINGS[self.options.acting].read(proposal.text)
         self.journal.turn(turn, prompt, proposal, found.program, found.kind, found.thinking)
         self.prompting.replied(proposal)
         self._count(turn, prompt.tokens, proposal)
@@ -167,7 +166,7 @@ class Run:
         )  # fmt: skip
 
     def _names(self) -> Names | None:
-        if not self.options.constrain_names or self.options.acting == "json":
+        if not self.options.constrain_names or self.options.acting != "program":
             return None
         known = self.view.parameters().items()
         tools = {name: parameters for name, parameters in known if name.partition(".")[0] not in self.variables}
@@ -228,15 +227,15 @@ class Run:
         self, turn: int, program: str | None, outcome: Outcome | None, loaded: list[str], lost: Sequence[str], *, cut: bool
     ) -> tuple[Status, Any] | None:
         """Tell the policy what its program did. Ends the run where it fails again and again, or nothing fits any more."""
-        no_program = NO_CALL if self.options.acting == "json" else NO_PROGRAM
-        error = error_text(outcome, self.prompting.count, cut=cut, no_program=no_program)
+        writing = WRITINGS[self.options.acting]
+        error = error_text(outcome, self.prompting.count, cut=cut, no_program=writing.nothing)
         effects = tuple(self.gate.effects)
 
         def message(output_tokens: int) -> str:
-            return after_program(
+            return writing.told(after_program(
                 outcome, error, loaded=loaded, effects=effects if error else (), lost=lost,
                 output_tokens=output_tokens, count=self.prompting.count,
-            )  # fmt: skip
+            ))  # fmt: skip
 
         text = message(self.options.output_tokens)
         self._ended(turn, outcome, text, loaded)

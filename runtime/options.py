@@ -11,7 +11,8 @@ from .view import Loading
 if TYPE_CHECKING:
     from .policies.base import Policy
 
-Acting = Literal["program", "json"]
+Acting = Literal["program", "json", "route"]
+"""What the policy writes: programs, single calls as JSON, or the steps of a router."""
 NANO_BUDGET = 2_048
 BUDGET = 8_192
 MAX_TURNS = 12

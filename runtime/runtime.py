@@ -38,6 +38,8 @@ from .policies.pinning import pinned
 from .prompt import system_text
 from .prompting import Prompting
 from .resuming import as_it_was, check_identity, check_resumable, options_of
+from .setup import HostFunction, Setup, as_recorded
+from .subset import part_of
 from .toolspace import CATALOGUE_FILE, Tools, checked_workspace, open_registry
 from .view import LOADING_TEXTS, Loading, View
 from .worked import Worked
@@ -206,28 +208,31 @@ class Runtime:
     async def run(
         self, task: str, *, on_event: Emit | None = None, split: str | None = None, hidden: Collection[str] = (),
         origin: str | None = None, policy: Policy | None = None, route: Mapping[str, Any] | None = None,
-        spec: Mapping[str, Any] | None = None,
+        spec: Mapping[str, Any] | None = None, setup: Setup | None = None,
     ) -> Episode:  # fmt: skip
         """Run a task to its end.
 
         `split` marks the episode (`heldout` ones are never used for training); `hidden` tools are kept out of the first
         view, so that the policy has to search for them; `origin` is the name of a generated task, by which training can
         make its world again. `policy` does the task instead of the runtime's model, as a router chose it: `route` says why,
-        and `spec` by which `model_spec` and `adapter_spec` it can be loaded again; both are logged.
+        and `spec` by which `model_spec` and `adapter_spec` it can be loaded again; both are logged. `setup` changes how
+        this run goes.
         """
         if not task.strip():
             raise UsageError("the task is empty", where="task", mend="say what is to be done")
         task = clean(task)
         policy = pinned(policy if policy is not None else await self.policy())
-        settings = self._settings(policy) | ({"origin": origin} if origin else {}) | dict(spec or {})
+        setup = setup or Setup()
+        options = setup.options or self.options
+        settings = self._settings(policy, options, setup) | ({"origin": origin} if origin else {}) | dict(spec or {})
         settings |= {"route": dict(route)} if route else {}
         journal = Journal.begin(
             self.store, task, policy.identity, settings, counting=policy.counting, atlas=_version(),
             split=split,
         )  # fmt: skip
         return await self._watched(
-            self._episode(task, policy, self.options, journal, on_event or _ignore, hidden=frozenset(hidden),
-                          preferred=(route or {}).get("tool"))
+            self._episode(task, policy, options, journal, on_event or _ignore, hidden=frozenset(hidden),
+                          preferred=(route or {}).get("tool"), setup=setup)
         )  # fmt: skip
 
     async def stream(
@@ -251,15 +256,18 @@ class Runtime:
                 work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
-    async def execute(self, program: str) -> Outcome:
-        """Run a program with no model, as `atlas exec` does; nothing is logged."""
+    async def execute(self, program: str, *, functions: Mapping[str, HostFunction] | None = None) -> Outcome:
+        """Run a program with no model, as `atlas exec` does; nothing is logged. `functions` are its own besides tools."""
         from ..sandbox import Sandbox
 
         with EpisodeStore(None) as store:
             journal = Journal.begin(store, "", _no_policy(), {}, counting="exact", atlas=_version())
-            view = View(self.registry, "search")
+            setup = Setup(functions=functions or {})
+            view = View(self.registry, "search", hosted=setup.schemas())
             kept = Kept(self._results, journal.episode)
-            gate = Gate(view, Approval(self._approve), journal, _ignore, lanes=self._lanes(), kept=kept)
+            gate = Gate(
+                view, Approval(self._approve), journal, _ignore, lanes=self._lanes(), kept=kept, functions=setup.functions
+            )
             with Sandbox(self._limits, unsafe=self._unsafe, overlap=self.options.overlap) as sandbox, self._pausing(sandbox):
                 gate.paused = sandbox.paused
                 return await sandbox.arun(
@@ -267,20 +275,22 @@ class Runtime:
                 )
 
     async def resume(
-        self, episode: str = "latest", *, in_flight: InFlight = "ask", on_event: Emit | None = None
-    ) -> Episode:
+        self, episode: str = "latest", *, in_flight: InFlight = "ask", on_event: Emit | None = None,
+        policy: Policy | None = None, setup: Setup | None = None,
+    ) -> Episode:  # fmt: skip
         """Go on with an episode whose run was interrupted: no call with a recorded return is sent again.
 
         `in_flight` decides about a call that was in flight when the run died and is not known to be repeatable: `repeat`
         it, `report` it to the program (`ToolError` of kind `unknown_fate`), `stop` with `UnknownFate`, `ask` at the
-        terminal (and stop where there is none), or a function that returns one of the first three.
+        terminal (and stop where there is none), or a function that returns one of the first three. `policy` and `setup`
+        are those that the episode was run with, where they were not the runtime's own.
         """
         record = self.store.get(episode)
         check_resumable(self.store, record)
-        policy = as_it_was(record, await self.policy(), self._adapter, self._home)
+        policy = policy or as_it_was(record, await self.policy(), self._adapter, self._home)
         check_identity(record, policy)
         journal = Journal.go_on(self.store, record.episode.id)
-        return await self._go_on(record, policy, journal, on_event, in_flight=in_flight)
+        return await self._go_on(record, policy, journal, on_event, in_flight=in_flight, setup=setup)
 
     async def fork(
         self, episode: str, at: int = 0, *, after_turn: int | None = None, workspace: str | Path | None = None,
@@ -328,30 +338,33 @@ class Runtime:
     async def _go_on(
         self, record: Record, policy: Policy, journal: Journal, on_event: Emit | None, *,
         in_flight: InFlight = "ask", resend: bool = False, paced: dict[str, Any] | None = None,
+        setup: Setup | None = None,
     ) -> Episode:  # fmt: skip
         options = options_of(record, self.options)
         options = replace(options, **{name: value for name, value in (paced or {}).items() if value is not None})
         return await self._watched(self._episode(
             record.episode.task, policy, options, journal, on_event or _ignore, record=record, in_flight=in_flight,
-            resend=resend,
+            resend=resend, setup=setup,
         ))  # fmt: skip
 
     async def _episode(
         self, task: str, policy: Policy, options: RunOptions, journal: Journal, emit: Emit, *,
         record: Record | None = None, in_flight: InFlight = "ask", resend: bool = False,
-        hidden: frozenset[str] = frozenset(), preferred: str | None = None,
+        hidden: frozenset[str] = frozenset(), preferred: str | None = None, setup: Setup | None = None,
     ) -> Episode:  # fmt: skip
         from ..sandbox import Sandbox
 
-        view = View(self.registry, options.loading, hidden=hidden, preferred=preferred)
+        setup = as_recorded(setup or Setup(), record)
+        view = View(
+            part_of(self.registry, setup.only), options.loading, hidden=hidden, preferred=preferred, hosted=setup.schemas()
+        )
         if self._remembers:  # not where the log is another's: practice, evaluation
             view.observed, view.worked = Observed(self.store), Worked(self.store)
         gate = Gate(
             view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend,
-            lanes=self._lanes(), kept=Kept(self._results, journal.episode),
+            lanes=self._lanes(), kept=Kept(self._results, journal.episode), functions=setup.functions,
         )  # fmt: skip
-        system = record.episode.settings.get("system") if record else None
-        prompting = Prompting(policy, system or _system(policy, options), view, task, options.budget_tokens(policy))
+        prompting = Prompting(policy, setup.system or _system(policy, options), view, task, options.budget_tokens(policy))
         with Sandbox(
             self._limits, unsafe=self._unsafe, check=options.precheck, overlap=options.overlap
         ) as sandbox, self._pausing(sandbox):
@@ -419,9 +432,10 @@ class Runtime:
     def _time(self) -> float:
         return self._now().timestamp() if self._now else time.time()
 
-    def _settings(self, policy: Policy) -> dict[str, Any]:
-        return self.options.to_json() | {
-            "budget": self.options.budget_tokens(policy), "system": _system(policy, self.options),
+    def _settings(self, policy: Policy, options: RunOptions, setup: Setup) -> dict[str, Any]:
+        part = {} if setup.only is None else {"only": sorted(setup.only)}
+        return options.to_json() | part | {
+            "budget": options.budget_tokens(policy), "system": setup.system or _system(policy, options),
             "workspace": str(self.workspace), "mcp": [str(path.resolve()) for path in self._mcp],
             "toolbox": self._toolbox, "model_spec": self._model if isinstance(self._model, str) else None,
             "adapter_spec": str(self._adapter) if self._adapter else None,

@@ -69,6 +69,8 @@ class View:
     """The server that a router chose: its tools come first in the first view."""
     hidden: frozenset[str] = frozenset()
     """Tools kept out of the first view; searching finds them. For tasks about finding tools."""
+    hosted: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Functions of this run besides tools and meta-tools, by name, with their schemas."""
 
     def first(self, task: str, tokens: Callable[[str], int], room: int, chars: int | None = None) -> list[str]:
         """The stubs before turn 1; `room` is what the whole prompt may still take, `chars` what the stubs may at most."""
@@ -144,6 +146,7 @@ class View:
             functions = self.functions()
             known = {name for name, card in cards.items() if card.read_only}
             schemas = {name: card.schema for name, card in cards.items()} | functions | {READ_RESULT: KEPT_SCHEMA}
+            schemas |= self.hosted
             self._told = cards, schemas, frozenset(known | ({_SEARCH} & functions.keys()) | {READ_RESULT})
         return self._told[1], self._told[2]
 

@@ -61,6 +61,8 @@ def _member(settings: Any, pool: Pool) -> str | None:
 
     An episode that the spending limit ended says nothing about its model.
     """
+    if settings.get("acting") == "route":  # a router's own run; what it asked is there by itself
+        return None
     route = settings.get("route") or {}
     if route.get("model"):
         return route["model"] if route["model"] in pool and not route.get("unpaid") else None

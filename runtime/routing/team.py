@@ -16,16 +16,20 @@ from ..errors import UsageError
 from ..events import Event
 from ..policies.errors import ModelError
 from ..policies.pinning import pinned
+from ..setup import Setup
+from .asking import ASK, Ask
 from .chooser import Chooser, servers_for
 from .errors import NoRouter, SpendingError
 from .loading import load_member
 from .spending import Metered, Purse
+from .steps import Thinker, route_by_steps
 
 if TYPE_CHECKING:
+    from ...sandbox import Outcome
     from ..episodes.episode import Episode
     from ..policies.base import Policy
     from ..runtime import Runtime
-    from .pool import PoolModel
+    from .pool import Pool, PoolModel
     from .router import Decision
 
 RouterName = Literal["off", "cluster", "learned", "auto"]
@@ -58,13 +62,14 @@ class Team:
 
     def __init__(
         self, runtime: Runtime, chooser: Chooser, *, router: RouterName = "cluster", spend_limit: float | None = None,
-        tell: Tell | None = None, load: Load = load_member,
+        tell: Tell | None = None, load: Load = load_member, thinker: Thinker | None = None,
     ) -> None:  # fmt: skip
-        check_router(router)
+        """`thinker` is the policy of the learned path; `learned` needs it, and `auto` goes without where there is none."""
+        check_router(router, thinker)
         if not chooser.pool:
             raise UsageError("the pool of models is empty", where="[models.<name>]", mend="add a model to atlas.toml")
         self.purse = Purse(spend_limit)
-        self._runtime, self._chooser, self._router, self._load = runtime, chooser, router, load
+        self.runtime, self._chooser, self._router, self._load, self._thinker = runtime, chooser, router, load, thinker
         self._tell = tell or (lambda line: None)
         self._policies: dict[str, Policy] = {}
         self._loading = asyncio.Lock()
@@ -77,20 +82,37 @@ class Team:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def run(self, task: str, *, on_event: Emit | None = None, split: str | None = None) -> Episode:
+    @property
+    def pool(self) -> Pool:
+        """Its models."""
+        return self._chooser.pool
+
+    def tool_names(self) -> frozenset[str]:
+        """Every server and tool that a model can be given."""
+        return frozenset({*self.runtime.registry.cards, *(one.name for one in self.runtime.registry.servers)})
+
+    async def run(
+        self, task: str, *, on_event: Emit | None = None, split: str | None = None, **more: Any
+    ) -> Episode:
         """Run a task with the model that the router chooses, then with others while it is unsolved and nothing was changed.
 
         What a model or the purse does is in the episode's status; raised is what else fails, and `ModelError` where not one
-        model could be asked.
+        model could be asked. `more` goes to `Runtime.run`.
         """
-        servers = servers_for(task, self._runtime.registry)
+        servers = servers_for(task, self.runtime.registry)
         tried: list[Attempt] = []
         found: Episode | None = None
         problem: Exception | None = None
-        while len(tried) < len(self._chooser.pool):
+        if self._thinker is not None and self._goes_by_steps(task, servers):
+            found = await self._by_steps(self._thinker, task, tried, on_event, split, more)
+            if found is not None and (self._router == "learned" or found.solved or self._changed(found)):
+                return self._with_costs(found, tried)
+            tried = [replace(one, model=f"{one.model} (asked)") for one in tried]  # each may still do the whole task
+        whole = len(tried) + len(self.pool)
+        while len(tried) < whole:
             decision = self._chooser.decide(task, servers, without=frozenset(one.model for one in tried))
             try:
-                episode = await self._attempt(task, decision, tried, on_event, split)
+                episode = await self._attempt(task, decision, tried, on_event, split, more)
             except (ModelError, SpendingError) as error:
                 problem = error
                 self._tell(f"{tried[-1].model} failed: {error.message}")
@@ -104,9 +126,74 @@ class Team:
             raise problem
         return self._with_costs(found, tried)
 
+    async def ask(
+        self, model: str, text: str, *, tools: frozenset[str] | None = None, asked_by: str | None = None,
+        split: str | None = None,
+    ) -> Episode:  # fmt: skip
+        """Have one model of the pool do a text, with all tools or with these servers and tools alone.
+
+        Raises `PoolError` for a name that is not in the pool, `ModelError` and `SpendingError`.
+        """
+        member = self.pool.named([model])[model]
+        metered = Metered(pinned(await self._policy(model)), model, member, self.purse)
+        route: dict[str, Any] = {
+            "router": "ask", "model": model, "tool": next(iter(sorted(tools)), None) if tools else None,
+            "tools": None if tools is None else sorted(tools), "asked_by": asked_by,
+        }  # fmt: skip
+        begun: list[str] = []
+        try:
+            episode = await self.runtime.run(
+                text, policy=metered, route=route, split=split, setup=Setup(only=tools),
+                spec={"model_spec": member.model, "adapter_spec": member.adapter},
+                on_event=lambda event: begun.append(event.episode),
+            )  # fmt: skip
+        finally:
+            route |= {"cost_usd": metered.spent, "unpaid": metered.unpaid}
+            if begun:
+                self.runtime.store.set_route(begun[-1], route)
+                self._chooser.memory.learn(begun[-1])
+        shown = "all tools" if tools is None else ", ".join(sorted(tools)) or "no tools"
+        self._tell(f"{model} was asked with {shown}: {episode.status}, {metered.spent:.6f} USD")
+        return replace(episode, route=route)
+
+    async def execute(self, program: str) -> Outcome:
+        """Run a program that may call `ask`, with no policy of its own; what it asks is logged."""
+        return await self.runtime.execute(program, functions={ASK: Ask(self)})
+
+    def _goes_by_steps(self, task: str, servers: list[str]) -> bool:
+        """Whether the learned path takes a task: always, or where the clusters have no evidence."""
+        if self._router == "auto":
+            return not self._chooser.decide(task, servers).evidence
+        return self._router == "learned"
+
+    async def _by_steps(
+        self, thinker: Thinker, task: str, tried: list[Attempt], on_event: Emit | None, split: str | None,
+        more: dict[str, Any],
+    ) -> Episode | None:  # fmt: skip
+        """The learned path; what it asked is added to `tried`. None where its policy failed and the pool can go on."""
+        why = "; the clusters have no evidence for this task" if self._router == "auto" else ""
+        reason = f"the learned router, step by step ({thinker.name}){why}"
+        self._tell(reason)
+        try:
+            episode, ask = await route_by_steps(
+                self, thinker, task, reason, router=self._router, split=split, on_event=on_event, **more
+            )
+        except ModelError as problem:
+            if self._router == "learned":
+                raise
+            self._tell(f"the router failed: {problem.message}")
+            return None
+        for one in ask.asked:
+            step = one.route or {}
+            tried.append(Attempt(str(step.get("model")), one.id, one.status, float(step.get("cost_usd", 0.0)), one.error))
+        if (episode.route or {}).get("router_usd"):
+            tried.append(Attempt(thinker.name, episode.id, episode.status, (episode.route or {})["router_usd"]))
+        return episode
+
     async def _attempt(
-        self, task: str, decision: Decision, tried: list[Attempt], on_event: Emit | None, split: str | None
-    ) -> Episode | None:
+        self, task: str, decision: Decision, tried: list[Attempt], on_event: Emit | None, split: str | None,
+        more: dict[str, Any],
+    ) -> Episode | None:  # fmt: skip
         """Give the task to the chosen model. Raises `ModelError` where it could not even begin."""
         row = decision.chosen
         name, model = row.pair.model, self._chooser.pool[row.pair.model]
@@ -129,19 +216,19 @@ class Team:
                 on_event(event)
 
         try:
-            episode = await self._runtime.run(
+            episode = await self.runtime.run(
                 task, on_event=follow, split=split, policy=metered, route=route,
-                spec={"model_spec": model.model, "adapter_spec": model.adapter},
+                spec={"model_spec": model.model, "adapter_spec": model.adapter}, **more,
             )  # fmt: skip
         except ModelError as problem:
             if not begun:
                 tried.append(Attempt(name, None, "error", metered.spent, problem.message))
                 raise
             self._tell(f"{name} failed: {problem.message}")
-            episode = self._runtime.store.get(begun[-1]).as_episode()
+            episode = self.runtime.store.get(begun[-1]).as_episode()
         tried.append(Attempt(name, episode.id, episode.status, metered.spent, episode.error))
         route |= {"cost_usd": metered.spent, "unpaid": metered.unpaid}
-        self._runtime.store.set_route(episode.id, route)
+        self.runtime.store.set_route(episode.id, route)
         self._chooser.memory.learn(episode.id)
         return replace(episode, route=route)
 
@@ -155,8 +242,10 @@ class Team:
 
     def _changed(self, episode: Episode) -> bool:
         """Whether a call may have changed something, so that the task cannot be begun anew."""
-        cards = self._runtime.registry.cards
-        calls = self._runtime.store.get(episode.id).calls
+        cards = self.runtime.registry.cards
+        store = self.runtime.store
+        asked = [step["episode"] for step in (episode.route or {}).get("steps", [])]
+        calls = [call for one in (episode.id, *asked) for call in store.get(one).calls if call.tool != ASK]
         changing = [call.tool for call in calls if call.sent_at is not None and not _reads(cards, call.tool)]
         if changing:
             self._tell(f"no other model is asked: {changing[0]} may have changed something already")
@@ -169,17 +258,20 @@ class Team:
             **(episode.route or {}), "attempts": [one.to_json() for one in tried], "total_usd": cost,
             "spent_usd": self.purse.spent, "spend_limit_usd": self.purse.limit,
         }  # fmt: skip
-        self._runtime.store.set_route(episode.id, route)
-        said = ", ".join(f"{one.model} ({one.status})" for one in tried)
+        self.runtime.store.set_route(episode.id, route)
+        said = ", ".join(f"{one.model} ({one.status})" for one in tried) or "nobody was asked"
         limit = "" if self.purse.limit is None else f"; {self.purse.spent:.6f} of {self.purse.limit:g} USD are spent"
         self._tell(f"{said}: {cost:.6f} USD{limit}")
         return replace(episode, route=route)
 
 
-def check_router(router: str) -> None:
-    """Raise `NoRouter` for one that does not exist yet."""
-    if router == "learned":
-        raise NoRouter("the learned router does not exist yet", where="--router learned", mend="take cluster, auto or off")
+def check_router(router: str, thinker: Thinker | None) -> None:
+    """Raise `NoRouter` for the learned one where it has no policy."""
+    if router == "learned" and thinker is None:
+        raise NoRouter(
+            "the learned router has no policy", where="--router learned",
+            mend="train one with `atlas train --recipe router`, or name a model as router_model in atlas.toml",
+        )  # fmt: skip
 
 
 def _rank(episode: Episode) -> int:

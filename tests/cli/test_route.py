@@ -68,7 +68,7 @@ def test_a_run_is_routed_and_its_json_says_how(scripted_pool: None, capsys: pyte
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--router", "learned"], "does not exist yet"),
+        (["--router", "learned"], "has no policy"),
         (["--router", "cluster", "--model", "nano"], "give one of them"),
         (["--spend-limit", "1"], "add --router cluster"),
         (["--router", "cluster", "--resume", "latest"], "no limit is kept"),

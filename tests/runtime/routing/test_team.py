@@ -16,7 +16,6 @@ from atlas.runtime.episodes.store import EpisodeStore
 from atlas.runtime.policies.errors import EndpointDown
 from atlas.runtime.policies.scripted import ScriptedPolicy
 from atlas.runtime.routing.chooser import Chooser
-from atlas.runtime.routing.errors import NoRouter
 from atlas.runtime.routing.outcomes import Pair
 from atlas.runtime.routing.pool import Pool, PoolModel
 from atlas.runtime.routing.spending import Purse
@@ -173,11 +172,6 @@ def test_what_is_put_aside_for_one_reply_is_not_there_for_another():
     purse.settle("a", 0.7, 0.2)
     assert purse.left("b", None) == pytest.approx(0.8)
     assert purse.left("a", 0.8) == pytest.approx(0.6)
-
-
-def test_the_learned_router_is_refused_until_it_exists(office: Office):
-    with pytest.raises(NoRouter, match="does not exist yet"):
-        office.run({"only": ["answer(1)"]}, "a task", router="learned")
 
 
 # -- a GGUF and two endpoints, one dying and one slow in mid-run

@@ -1,0 +1,107 @@
+"""The learned path: a policy that thinks, asks models of the pool and answers, in a run like any other (`acting` route).
+
+The policy is any that Atlas runs; it needs the habit of the format (`route_acting`), which `atlas train --recipe router`
+gives to a small one. New members can be used without training: the prompt describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..episodes.episode import Episode
+from ..policies.pinning import pinned
+from ..route_acting import described, system_text
+from ..setup import Setup
+from .asking import ASK, Ask
+from .pool import PoolModel
+from .router import USUAL_USE
+from .spending import Metered
+
+if TYPE_CHECKING:
+    from ..events import Event
+    from ..options import RunOptions
+    from ..policies.base import Policy
+    from .pool import Pool
+    from .team import Team
+
+STEPS = 4
+"""Replies of the router at most, as in the paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thinker:
+    """The router's own policy: how it is loaded, and what it costs."""
+
+    load: Callable[[], Awaitable[Policy]]
+    name: str = "router"
+    model: PoolModel = field(default_factory=lambda: PoolModel(model="nano"))
+    """Its prices and limits; the default costs nothing."""
+    steps: int = STEPS
+    budget: int | None = None
+    """Tokens of its prompt; None: as of any run with its policy."""
+
+
+def members(pool: Pool) -> dict[str, str]:
+    """The pool as the router reads it."""
+    return described((name, one.strengths, one.cost_usd(*USUAL_USE)) for name, one in pool.items())
+
+
+def setup_for(policy: Policy, options: RunOptions, thinker: Thinker, pool: Pool, ask: Ask) -> Setup:
+    """A run of the router: its own system text, the steps of its format, and nothing to call but `ask`."""
+    return Setup(
+        options=replace(
+            options, acting="route", loading="servers", max_turns=thinker.steps, constrain_names=False,
+            budget=thinker.budget or options.budget,
+        ),
+        system=system_text(members(pool), compact=policy.profile == "compact"),
+        functions={ASK: ask}, only=frozenset(),
+    )  # fmt: skip
+
+
+async def route_by_steps(
+    team: Team, thinker: Thinker, task: str, reason: str, *, router: str, split: str | None,
+    on_event: Callable[[Event], None] | None = None, **more: Any,
+) -> tuple[Episode, Ask]:  # fmt: skip
+    """Run a task with the router; its episode with what it asked. Raises what its policy raises."""
+    policy = await thinker.load()
+    metered = Metered(pinned(policy), thinker.name, thinker.model, team.purse)
+    ask = Ask(team, split=split)
+    route: dict[str, Any] = {"router": router, "model": None, "tool": None, "reason": reason, "fallback": None}
+    runtime = team.runtime
+    episode = await runtime.run(
+        task, on_event=on_event, split=split, policy=metered, route=route,
+        setup=setup_for(policy, runtime.options, thinker, team.pool, ask), **more,
+    )  # fmt: skip
+    return _noted(team, episode, route, metered, ask), ask
+
+
+async def resume_steps(team: Team, thinker: Thinker, episode: str, **more: Any) -> Episode:
+    """Go on with an interrupted run of a router: what its models were asked and answered is not asked again."""
+    policy = await thinker.load()
+    metered = Metered(pinned(policy), thinker.name, thinker.model, team.purse)
+    record = team.runtime.store.get(episode)
+    ask = Ask(team, split=record.episode.split)
+    done = await team.runtime.resume(record.episode.id, policy=metered, setup=Setup(functions={ASK: ask}), **more)
+    return _noted(team, done, dict(record.episode.settings.get("route") or {}), metered, ask)
+
+
+def _noted(team: Team, episode: Episode, route: dict[str, Any], metered: Metered, ask: Ask) -> Episode:
+    """The episode with what its steps came to, in its log, too."""
+    steps = [asked_step(one) for one in ask.asked]
+    route |= {
+        "steps": steps, "router_usd": metered.spent, "unpaid": metered.unpaid,
+        "cost_usd": metered.spent + sum(one["cost_usd"] for one in steps),
+    }  # fmt: skip
+    team.runtime.store.set_route(episode.id, route)
+    return replace(episode, route=route)
+
+
+def asked_step(episode: Episode) -> dict[str, Any]:
+    """One question of a router, as its episode's `route` holds it."""
+    route = episode.route or {}
+    return {
+        "model": route.get("model"), "tools": route.get("tools"), "episode": episode.id, "status": episode.status,
+        "cost_usd": route.get("cost_usd", 0.0),
+    }  # fmt: skip
