@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .critic import Critic
 from .terms import Floats, Ints, Terms
 
 Slope = Callable[[Terms, Tensor], Tensor]
@@ -17,14 +18,15 @@ _CHUNK_BYTES = 16 << 20
 
 
 def score(
-    head: nn.Module, hidden: Tensor, at: Ints, terms: Terms, slope: Slope | None, vocabulary: int
-) -> tuple[Floats, Tensor | None]:
-    """Log-probabilities of the terms, and with `slope` the derivative of the loss by `hidden`.
+    head: nn.Module, hidden: Tensor, at: Ints, terms: Terms, slope: Slope | None, vocabulary: int,
+    critic: Critic | None = None,
+) -> tuple[Floats, Floats, Tensor | None]:  # fmt: skip
+    """Log-probabilities and values of the terms, and with `slope` the derivative of the loss by `hidden`.
 
     `hidden` holds one normed state for each position that predicts something; `at` says which of them predicts each term,
-    in ascending order.
+    in ascending order. Without a critic the values are 0.
     """
-    results = np.zeros(len(terms))
+    results, valued = np.zeros(len(terms)), np.zeros(len(terms))
     gradient = torch.zeros_like(hidden) if slope is not None else None
     step = max(1, _CHUNK_BYTES // (4 * vocabulary))
     for start in range(0, hidden.shape[0], step):
@@ -34,13 +36,22 @@ def score(
         states = hidden[start:end].detach().requires_grad_(slope is not None)
         with torch.set_grad_enabled(slope is not None):
             logits = head(states)
+            guesses = critic.head(states) if critic is not None else None
         rows = torch.as_tensor(at[first:last] - start, device=hidden.device)
         values, down = _chunk(logits.detach(), rows, some, slope)
         results[first:last] = values
+        outputs, pulls = [logits], [down]
+        if guesses is not None and critic is not None:
+            picked = guesses.detach()[rows]
+            valued[first:last] = picked.double().cpu().numpy()
+            if critic.slope is not None:
+                outputs.append(guesses)
+                pulls.append(torch.zeros_like(guesses).index_add_(0, rows, critic.slope(some, picked)))
         if down is not None and gradient is not None:
-            torch.autograd.backward(logits, down.to(logits.dtype))
+            pairs = zip(outputs, pulls, strict=True)
+            torch.autograd.backward(outputs, [cast("Tensor", pull).to(out.dtype) for out, pull in pairs])
             gradient[start:end] = cast("Tensor", states.grad)
-    return results, gradient
+    return results, valued, gradient
 
 
 def _chunk(logits: Tensor, rows: Tensor, terms: Terms, slope: Slope | None) -> tuple[Floats, Tensor | None]:

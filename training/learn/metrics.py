@@ -67,6 +67,8 @@ class StepMetrics:
     """k3 by turn: a mismatch that grows with the turns points at the log, not at the weights."""
     seconds: float
     peak_memory_mb: float
+    loss_value: float = 0.0
+    """Of the value head, where there is one, before its weight."""
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -23,11 +23,14 @@ class Losses:
     advantage: Tensor
     behaviour: Tensor
     reference: Tensor
+    old_value: Tensor
+    returns: Tensor
 
     @classmethod
     def of(cls, terms: Terms, device: torch.device) -> Losses:
         """The columns of some terms as tensors."""
-        columns = (terms.weight, terms.advantage, np.nan_to_num(terms.behaviour), terms.reference)
+        columns = (terms.weight, terms.advantage, np.nan_to_num(terms.behaviour), terms.reference, terms.old_value,
+                   terms.returns)  # fmt: skip
         floats = (torch.as_tensor(column, dtype=torch.float32, device=device) for column in columns)
         return cls(torch.as_tensor(terms.kind, device=device), *floats)
 
@@ -50,8 +53,28 @@ def slope(losses: Losses, logprobs: Tensor, settings: LearnSettings) -> Tensor:
     return losses.weight * torch.where(losses.kind == RL, gradient, slopes)
 
 
-def value(terms: Terms, logprobs: Floats, settings: LearnSettings) -> dict[str, float]:
-    """The losses of a step: supervised, policy gradient (clipped surrogate), KL, and their sum."""
+def value_slope(losses: Losses, values: Tensor, settings: LearnSettings) -> Tensor:
+    """Derivative of the value loss by each value: that of `value_loss`, times `value_weight`."""
+    moved = values - losses.old_value
+    held = losses.old_value + moved.clamp(-settings.value_clip, settings.value_clip)
+    worse_held = (held - losses.returns) ** 2 > (values - losses.returns) ** 2  # then the loss does not see `values`
+    slopes = torch.where(worse_held, torch.zeros_like(values), values - losses.returns)
+    return torch.where(losses.kind == RL, settings.value_weight * losses.weight * slopes, torch.zeros_like(values))
+
+
+def value_loss(terms: Terms, values: Floats, settings: LearnSettings) -> float:
+    """Mean of 1/2 max((V - R)^2, (V_old + clip(V - V_old) - R)^2), the clipped value loss of PPO."""
+    chosen = terms.kind == RL
+    own, now = terms.where(chosen), values[chosen]
+    held = own.old_value + np.clip(now - own.old_value, -settings.value_clip, settings.value_clip)
+    errors = np.maximum((now - own.returns) ** 2, (held - own.returns) ** 2)
+    return float(0.5 * (own.weight * errors).sum())
+
+
+def value(
+    terms: Terms, logprobs: Floats, settings: LearnSettings, values: Floats | None = None
+) -> dict[str, float]:
+    """The losses of a step: supervised, policy gradient (clipped surrogate), KL, values, and their sum."""
     ce = float(-(terms.weight * logprobs)[terms.kind == CE].sum())
     chosen = terms.kind == RL
     own, now = terms.where(chosen), logprobs[chosen]
@@ -64,4 +87,8 @@ def value(terms: Terms, logprobs: Floats, settings: LearnSettings) -> dict[str, 
     if settings.kl_weight:
         gap = np.minimum(own.reference - now, _LARGEST_LOG_RATIO)
         kl = float((own.weight * (np.exp(gap) - gap - 1)).sum())
-    return {"loss": ce + policy + settings.kl_weight * kl, "loss_ce": ce, "loss_policy": policy, "kl_base": kl}
+    found = {"loss": ce + policy + settings.kl_weight * kl, "loss_ce": ce, "loss_policy": policy, "kl_base": kl}
+    if values is not None:
+        found["loss_value"] = value_loss(terms, values, settings)
+        found["loss"] += settings.value_weight * found["loss_value"]
+    return found

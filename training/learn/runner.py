@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..errors import BaseModelError, SettingsError
 from .attention import NAME, Plan, attend, plan
+from .critic import Critic
 from .fast import fast_modules
 from .head import Slope, score
 from .terms import Floats, Terms, needed, sources
@@ -35,6 +36,8 @@ class Pass:
 
     logprobs: Floats
     """Of each term."""
+    values: Floats
+    """Of the state that each term was sampled in; 0 without a critic."""
     tokens: int
     """Tokens that were computed."""
     row_tokens: int
@@ -63,19 +66,26 @@ class Runner:
         return device
 
     @property
+    def width(self) -> int:
+        """Numbers in a state."""
+        return int(self._config.hidden_size)
+
+    @property
     def vocabulary(self) -> int:
         """Ids that the model knows."""
         return int(self._decoder.embed_tokens.weight.shape[0])
 
-    def run(self, ids: Sequence[Sequence[int]], terms: Terms, slope: Slope | None) -> Pass:
+    def run(
+        self, ids: Sequence[Sequence[int]], terms: Terms, slope: Slope | None, critic: Critic | None = None
+    ) -> Pass:
         """Score the terms over rows given by their ids; with `slope` the gradients of the parameters are added to."""
         forest = grow(ids, share=self._share)
         self._check(ids)
-        walk = _Walk(self, forest, terms, slope)
+        walk = _Walk(self, forest, terms, slope, critic)
         with _attention_of_ours(self._config), fast_modules(self._decoder), torch.set_grad_enabled(slope is not None):
             for part in partition(forest.roots, self._block_tokens):
                 walk.visit(part, [])
-        return Pass(walk.logprobs, forest.tokens, sum(map(len, ids)))
+        return Pass(walk.logprobs, walk.values, forest.tokens, sum(map(len, ids)))
 
     def forward(self, part: Part, path: Sequence[Cache], layout: Plan) -> tuple[Tensor, Cache]:
         """Hidden states of a part (before the last norm) and its own keys and values."""
@@ -125,15 +135,19 @@ class Runner:
 class _Walk:
     """One pass over a forest, depth first."""
 
-    def __init__(self, runner: Runner, forest: Forest, terms: Terms, slope: Slope | None) -> None:
+    def __init__(
+        self, runner: Runner, forest: Forest, terms: Terms, slope: Slope | None, critic: Critic | None
+    ) -> None:
         self._runner = runner
         self._terms = terms
         self._slope = slope
+        self._critic = critic
         self._nodes, self._offsets = sources(forest, terms)
         self._order = np.argsort(self._nodes, kind="stable")
         self._sorted = self._nodes[self._order]
         self._dtype = runner._decoder.embed_tokens.weight.dtype
         self.logprobs = np.zeros(len(terms))
+        self.values = np.zeros(len(terms))
 
     def visit(self, part: Part, path: list[Cache]) -> None:
         """Compute a part and all that goes on from it."""
@@ -177,10 +191,11 @@ class _Walk:
         mine, tokens = mine[order], tokens[order]
         places, at = np.unique(tokens, return_inverse=True)
         read = self._runner.normed(hidden[0, torch.as_tensor(places, device=hidden.device)])
-        values, pull = score(
-            self._runner.head, read.detach(), at, self._terms.where(mine), self._slope, self._runner.vocabulary
-        )
-        self.logprobs[mine] = values
+        scores, values, pull = score(
+            self._runner.head, read.detach(), at, self._terms.where(mine), self._slope, self._runner.vocabulary,
+            self._critic,
+        )  # fmt: skip
+        self.logprobs[mine], self.values[mine] = scores, values
         return read, pull
 
 

@@ -42,6 +42,14 @@ class LearnSettings:
     """Tokens of a rollout, for `constant`."""
     kl_weight: float = 0.0
     """Weight of the KL divergence from the base model."""
+    value_weight: float = 0.0
+    """Weight of the value loss of PPO; 0: no value head, and advantages are what the rows say."""
+    value_clip: float = 0.2
+    """A value that moved this far from the one that the row was collected with is not pushed further."""
+    value_rate: float = 10.0
+    """Learning rate of the value head, as a multiple of the policy's."""
+    whiten: bool = False
+    """Advantages of a step are shifted and scaled to mean 0 and deviation 1 (returns stay as they are)."""
     staleness: int = 8
     """Rows that are more policy versions old than this get no policy gradient."""
     gradient_clip: float = 1.0
@@ -59,7 +67,8 @@ class LearnSettings:
     def __post_init__(self) -> None:
         for name in ("steps", "step_rows", "max_row_tokens", "block_tokens", "constant_tokens", "save_every"):
             self._need(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("clip_high", "kl_weight", "staleness", "gradient_clip", "warmup_steps", "weight_decay"):
+        for name in ("clip_high", "kl_weight", "staleness", "gradient_clip", "warmup_steps", "weight_decay",
+                     "value_weight", "value_clip", "value_rate"):  # fmt: skip
             self._need(name, getattr(self, name) >= 0, "at least 0")
         self._need("learning_rate", 0 < self.learning_rate < 1, "between 0 and 1")
         self._need("clip_low", 0 <= self.clip_low <= 1, "between 0 and 1")

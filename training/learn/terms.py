@@ -38,6 +38,10 @@ class Terms:
     """Log-probability of the token when it was sampled, at the temperature, before names were constrained."""
     reference: Floats
     """The same under the base model, for the KL term; 0 where there is none."""
+    old_value: Floats
+    """The critic's value of the state when the row was collected."""
+    returns: Floats
+    """What the value should be: advantage plus old value, before advantages are whitened."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -80,6 +84,8 @@ def terms_of(rows: Sequence[Row], settings: LearnSettings, stale: Sequence[bool]
             parts.append(part)
             forced += skipped
     terms = _joined(parts)
+    if settings.whiten:
+        terms = _whitened(terms)
     ce_tokens, rl_tokens = (sum(sum(map(bool, getattr(row, name))) for row in rows) for name in ("ce_weight", "rl_weight"))
     if not len(terms) and not rl_tokens:
         raise NothingToLearn(
@@ -158,7 +164,7 @@ def _reinforced(number: int, row: Row, scale: float, settings: LearnSettings) ->
     weights, advantage = np.asarray(row.rl_weight), np.asarray(row.advantage)
     kept, behaviour = np.asarray(row.constrained), np.asarray(row.behaviour_logprob)
     alone = (kept < 1) & ((kept < settings.minimum_kept_mass) | (behaviour > _FORCED))
-    wanted = (weights > 0) & ((advantage != 0) | (settings.kl_weight > 0))
+    wanted = (weights > 0) & ((advantage != 0) | (settings.kl_weight > 0) | (settings.value_weight > 0))
     places = np.nonzero(wanted & ~alone)[0]
     terms = _terms(number, row, places, RL, row.temperature, weights[places] * scale)
     return terms, int((wanted & alone).sum())
@@ -167,14 +173,25 @@ def _reinforced(number: int, row: Row, scale: float, settings: LearnSettings) ->
 def _terms(number: int, row: Row, places: Ints, kind: int, temperature: float, weights: Floats) -> Terms:
     size = len(places)
     behaviour = np.asarray(row.behaviour_logprob)[places] + np.log(np.asarray(row.constrained)[places])
+    advantage, value = np.asarray(row.advantage)[places], np.asarray(row.value)[places]
     return Terms(
         np.full(size, number), places.astype(np.int64), np.asarray(row.ids, dtype=np.int64)[places], np.full(size, kind),
-        np.full(size, temperature), weights, np.asarray(row.advantage)[places], behaviour, np.zeros(size),
+        np.full(size, temperature), weights, advantage, behaviour, np.zeros(size), value, advantage + value,
     )  # fmt: skip
+
+
+def _whitened(terms: Terms) -> Terms:
+    """The policy-gradient terms with advantages of mean 0 and deviation 1; one term alone stays as it is."""
+    chosen = terms.kind == RL
+    if chosen.sum() < 2:
+        return terms
+    own, advantage = terms.advantage[chosen], terms.advantage.copy()
+    advantage[chosen] = (own - own.mean()) / (own.std() + 1e-8)
+    return replace(terms, advantage=advantage)
 
 
 def _joined(parts: Sequence[Terms]) -> Terms:
     if not parts:
         empty, none = np.zeros(0, dtype=np.int64), np.zeros(0)
-        return Terms(empty, empty, empty, empty, none, none, none, none, none)
+        return Terms(empty, empty, empty, empty, *[none] * (len(fields(Terms)) - 4))
     return Terms(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Terms)))

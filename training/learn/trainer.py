@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..errors import CheckpointError, NotFinite, SettingsError
 from ..rows import Row, check
 from . import checkpoint as files
 from . import objective
+from .critic import PREFIX, Critic, ValueHead
 from .data import batch, fingerprint
 from .log import RunLog
 from .metrics import StepMetrics, by_turn, peak_memory_mb, policy_shares, warnings_of
@@ -40,11 +41,17 @@ class Trainer:
             self.model, share=settings.share_prefixes, block_tokens=settings.block_tokens,
             gradient_checkpointing=settings.gradient_checkpointing,
         )  # fmt: skip
-        self._weights = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
-        if not self._weights:
+        policy = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+        self._head = ValueHead(self._runner.width, self._runner.device) if settings.value_weight else None
+        head = {f"{PREFIX}{name}": weight for name, weight in self._head.named_parameters()} if self._head else {}
+        self._weights = policy | head
+        if not policy:
             raise SettingsError("the model has nothing to train", where="model", mend="put a LoRA adapter on it (with_lora)")
+        groups = [{"params": list(policy.values()), "scale": 1.0}]
+        if head:
+            groups.append({"params": list(head.values()), "scale": settings.value_rate})
         self._optimizer = torch.optim.AdamW(
-            self._weights.values(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+            groups, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
         )
         self.step_number = 0
         """Optimiser steps taken."""
@@ -73,12 +80,13 @@ class Trainer:
             terms = self._with_reference(rows, terms)
         self._optimizer.zero_grad(set_to_none=True)
         self.model.train()
-        done = self._runner.run(needed(rows, terms), terms, self._slope)
-        losses = objective.value(terms, done.logprobs, self.settings)
+        critic = Critic(self._head, self._value_slope) if self._head else None
+        done = self._runner.run(needed(rows, terms), terms, self._slope, critic)
+        losses = objective.value(terms, done.logprobs, self.settings, done.values if critic else None)
         norm = self._clipped_norm(rows, terms, done.logprobs, losses["loss"])
         rate = self.settings.rate_at(self.step_number)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("scale", 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self.step_number += 1
@@ -144,15 +152,34 @@ class Trainer:
         values = self._scores(rows, terms, base=base)
         return [values[terms.row == number].tolist() for number in range(len(rows))]
 
+    def values(self, rows: Sequence[Row]) -> list[list[float]]:
+        """Of each row the critic's value of the state that each sampled token was sampled in; 0 at other tokens."""
+        if self._head is None:
+            raise SettingsError("this trainer has no value head", where="value_weight", mend="set value_weight above 0")
+        terms = score_terms(rows)
+        with self._frozen():
+            valued = self._runner.run(needed(rows, terms), terms, None, Critic(self._head)).values
+        found = [[0.0] * len(row.ids) for row in rows]
+        for row, place, value in zip(terms.row.tolist(), terms.place.tolist(), valued.tolist(), strict=True):
+            found[row][place] = value
+        return found
+
+    def _value_slope(self, terms: Terms, values: Tensor) -> Tensor:
+        return objective.value_slope(objective.Losses.of(terms, values.device), values, self.settings)
+
     def _slope(self, terms: Terms, logprobs: Tensor) -> Tensor:
         return objective.slope(objective.Losses.of(terms, logprobs.device), logprobs, self.settings)
 
     def _scores(self, rows: Sequence[Row], terms: Terms, *, base: bool) -> Floats:
+        with self._frozen(), _without_adapter(self.model) if base else nullcontext():
+            return self._runner.run(needed(rows, terms), terms, None).logprobs
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
         training = self.model.training
         self.model.eval()
         try:
-            with _without_adapter(self.model) if base else nullcontext():
-                return self._runner.run(needed(rows, terms), terms, None).logprobs
+            yield
         finally:
             self.model.train(training)
 
@@ -165,7 +192,11 @@ class Trainer:
 
     def _clipped_norm(self, rows: Sequence[Row], terms: Terms, logprobs: Floats, loss: float) -> float:
         limit = self.settings.gradient_clip or float("inf")
-        norm = float(nn.utils.clip_grad_norm_(self._weights.values(), limit)) if len(terms) else 0.0
+        apart: list[list[Tensor]] = [[], []]  # the value head must not use up what the policy may move
+        for name, weight in self._weights.items():
+            apart[name.startswith(PREFIX)].append(weight)
+        norms = [float(nn.utils.clip_grad_norm_(part, limit)) if len(terms) and part else 0.0 for part in apart]
+        norm = norms[0] if np.isfinite(norms[1]) else norms[1]
         if np.isfinite(loss) and np.isfinite(norm):
             return norm
         self._optimizer.zero_grad(set_to_none=True)

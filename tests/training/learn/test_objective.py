@@ -26,7 +26,7 @@ def terms(
     behaviour = -1.0 - np.asarray(logratios)
     some = Terms(
         integers, integers + 1, integers, np.full(size, kind), ones, ones * weight, np.asarray(advantages), behaviour,
-        np.zeros(size),
+        np.zeros(size), np.zeros(size), np.zeros(size),
     )  # fmt: skip
     return some, torch.full((size,), -1.0)
 
