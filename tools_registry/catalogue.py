@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,15 @@ CREATE TABLE IF NOT EXISTS listings (
     listed_at REAL NOT NULL,
     problem TEXT
 )"""
+
+_DISCOVERED = """
+CREATE TABLE IF NOT EXISTS discovered (
+    fingerprint TEXT PRIMARY KEY,
+    result TEXT NOT NULL,
+    asked_at REAL NOT NULL
+)"""
+KEPT_DISCOVERED_SECONDS = 86_400.0
+"""So long what a server said of itself is taken for true without asking again, while its tool list stays the same."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class Catalogue:
         self.path = Path(path) if path is not None else None
         self.warnings: list[str] = []
         self._memory: dict[str, tuple[Entry, Listing]] = {}
+        self._discovered: dict[str, tuple[str, float]] = {}
         if self.path is not None:
             self._prepare(self.path)
 
@@ -104,6 +114,33 @@ class Catalogue:
         """Keep that a server was asked in vain just now, so that the next run need not wait for it again."""
         return self._put(fingerprint, server, Entry(head_of(Listing()), "", time.time(), problem), Listing())
 
+    def seen_again(self, fingerprint: str) -> None:
+        """Note that a server has just listed what is kept of it."""
+        now = time.time()
+        if fingerprint in self._memory:
+            entry, listing = self._memory[fingerprint]
+            self._memory[fingerprint] = replace(entry, listed_at=now), listing
+        self._execute("UPDATE listings SET listed_at = ? WHERE fingerprint = ?", (now, fingerprint))
+
+    def discovered(self, fingerprint: str) -> str | None:
+        """What a server of 2026-07-28 answered to `server/discover` within the last day, as JSON; None where it did not."""
+        if self.path is None:
+            result, asked_at = self._discovered.get(fingerprint, (None, 0.0))
+        else:
+            rows = self._execute("SELECT result, asked_at FROM discovered WHERE fingerprint = ?", (fingerprint,))
+            result, asked_at = rows[0] if rows else (None, 0.0)
+        return result if time.time() - asked_at < KEPT_DISCOVERED_SECONDS else None
+
+    def put_discovered(self, fingerprint: str, result: str | None) -> None:
+        """Keep what a server has just answered to `server/discover`; None forgets what it answered before."""
+        self._discovered.pop(fingerprint, None)
+        if result is None:
+            self._execute("DELETE FROM discovered WHERE fingerprint = ?", (fingerprint,))
+        elif self.path is None:
+            self._discovered[fingerprint] = (result, time.time())
+        else:
+            self._execute("INSERT OR REPLACE INTO discovered VALUES (?, ?, ?)", (fingerprint, result, time.time()))
+
     def _put(self, fingerprint: str, server: str, entry: Entry, listing: Listing) -> Entry:
         if self.path is None:
             self._memory[fingerprint] = (entry, listing)
@@ -119,6 +156,7 @@ class Catalogue:
         """Forget a server."""
         self._memory.pop(fingerprint, None)
         self._execute("DELETE FROM listings WHERE fingerprint = ?", (fingerprint,))
+        self.put_discovered(fingerprint, None)
 
     def _execute(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         if self.path is None:
@@ -168,6 +206,7 @@ class Catalogue:
                     for table in ("listings", "segments", "spaces", "space_postings", "space_tools"):
                         connection.execute(f"DROP TABLE IF EXISTS {table}")
                 connection.execute(_TABLE)
+                connection.execute(_DISCOVERED)
                 connection.execute("SELECT fingerprint, head FROM listings LIMIT 1").fetchone()
                 if version != _VERSION:
                     connection.execute(f"PRAGMA user_version = {_VERSION}")

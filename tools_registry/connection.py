@@ -22,7 +22,7 @@ from .listing import Listing
 from .oauth import SIGN_IN_SECONDS
 from .results import RESULT_BYTES
 from .stderr import StderrTail
-from .transports import client_for, ways
+from .transports import AUTO, KNOWN, client_for, ways
 
 _SECOND_ATTEMPT = 0.5
 """Share of the connect time-out for every way after the first."""
@@ -50,14 +50,20 @@ class Connection:
         on_list_changed: Callable[[], None] | None = None,
         callbacks: Mapping[str, Any] | None = None,
         make: Callable[..., Any] | None = None,
+        discovered: str | None = None,
     ) -> None:
-        """`make` makes the client in place of the SDK's (see `raw_client`)."""
+        """`make` makes the client in place of the SDK's (see `raw_client`).
+
+        `discovered` is what the server answered to `server/discover` earlier: the question is then not put again, and only
+        the first request shows whether the server still is what it was.
+        """
         self.name = name
         self.config = target if isinstance(target, ServerConfig) else None
         self.way = ""
         """The way of connecting that worked."""
         self._target = target
-        self._ways = ways(self.config, remembered)
+        self._discovered = discovered
+        self._ways = [KNOWN] if discovered else ways(self.config, remembered)
         self._message_bytes = 2 * max(result_bytes, KEPT_BYTES) + 1_048_576
         self._on_list_changed = on_list_changed
         self._callbacks = dict(callbacks or {})
@@ -83,6 +89,16 @@ class Connection:
     def client(self) -> Any:
         """The connected client; None where there is none."""
         return self._client
+
+    @property
+    def discovered(self) -> str | None:
+        """What the server answers to `server/discover`, as JSON; None for a server of the older era."""
+        found = self._client.session.discover_result if self._client is not None else None
+        return found.model_dump_json(by_alias=True, exclude_none=True) if found is not None else None
+
+    def adopt(self, known: Listing) -> None:
+        """Call tools as they were listed earlier, without listing them."""
+        listing.adopt(self._client, known)
 
     @property
     def alive(self) -> bool:
@@ -189,7 +205,7 @@ class Connection:
                     self._be_patient(limit)
                     self._client = await stack.enter_async_context(self._open_client(way))
                 self._stderr.started()
-                self.way = way
+                self.way = AUTO if way == KNOWN else way
                 self._ready.set_result(None)
                 watcher = asyncio.create_task(self._watch_list())
                 await self._stop.wait()
@@ -214,7 +230,7 @@ class Connection:
         return client_for(
             self._target, way, stderr=self._stderr, mark=self._mark, handler=self._on_message,
             message_bytes=self._message_bytes, callbacks=self._callbacks, on_trouble=self._note_trouble,
-            on_excess=self._end_excess, make=self._make,
+            on_excess=self._end_excess, make=self._make, discovered=self._discovered,
         )
 
     def _connect_seconds(self, attempt: int) -> float:

@@ -105,6 +105,11 @@ async def fetch(client: Any, *, timeout_seconds: float = LIST_SECONDS) -> Listin
     )
 
 
+def adopt(client: Any, listing: Listing) -> None:
+    """Make a connected client call the tools of a list that was fetched earlier, without asking for it."""
+    adopt_listing(client.session, [(tool.name, tool.input_schema) for tool in listing.tools if not tool.method])
+
+
 async def _pages(session: Any, timeout_seconds: float) -> tuple[list[Any], Any, list[str]]:
     tools: list[Any] = []
     problems: list[str] = []

@@ -7,6 +7,7 @@ and called. Opening a registry lists only servers never seen before; nothing els
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,8 @@ class Registry:
     The hints of in-process servers (read-only, idempotent) are trusted, those of others only with `trustHints`.
     `callbacks` gives for each configured server what is handed to the SDK's client (`elicitation_callback`, ...);
     `on_progress` is told in a line when servers are being listed for the first time. With an `encoder`, tools are found by
-    meaning too; their vectors are kept in the file `vectors` (unless given, the catalogue's).
+    meaning too; their vectors are kept in the file `vectors` (unless given, the catalogue's). `clock` gives the seconds
+    since 1970.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Registry:
         result_bytes: int = RESULT_BYTES,
         encoder: Encoder | None = None,
         vectors: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.catalogue = catalogue if catalogue is not None else Catalogue()
         self.started: list[str] = []
@@ -90,7 +93,7 @@ class Registry:
         names = server_identifiers([name for name, _ in targets])
         self._servers = {
             name: Server(name, original, target, self.catalogue, result_bytes=result_bytes, callbacks=callbacks,
-                         on_change=self._forget_space)
+                         on_change=self._forget_space, clock=clock)
             for name, (original, target) in zip(names, targets, strict=True)
         }
         kept = vectors or self.catalogue.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from .tool import Tool
 
 SILENCE_KEPT_SECONDS = 600.0
 """A server that did not answer is not waited for again by the runs of the next minutes; other failures show at once."""
+LONGEST_TTL_SECONDS = 86_400.0
+"""A server's word on how long its list holds counts for a day at most."""
 
 Callbacks = Callable[[ServerConfig], Mapping[str, Any]]
 """What the SDK's client is to call when this server asks something."""
@@ -39,7 +42,9 @@ class Server:
         result_bytes: int,
         callbacks: Callbacks | None,
         on_change: Callable[[], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock` gives the seconds since 1970."""
         self.name = name
         self.server_name = server_name
         self.config = target if isinstance(target, ServerConfig) else None
@@ -53,7 +58,7 @@ class Server:
         self._catalogue = catalogue
         self._way: str | None = None
         self._result_bytes, self._callbacks = result_bytes, callbacks
-        self._on_change = on_change
+        self._on_change, self._clock = on_change, clock
         self._list_is_old = False
         self._connection: Connection | None = None
         self._opening: Connection | None = None
@@ -73,13 +78,16 @@ class Server:
     def tools(self) -> list[Tool]:
         """Its tools, made from the listing when they are first asked for."""
         if self._tools is None:
-            if self._listing is None and self.config is not None:
-                self._listing = self._catalogue.listing(self.config.fingerprint)
-            listed = (self._listing or Listing()).tools
+            listed = (self._kept_listing() or Listing()).tools
             offered = [tool for tool in listed if self.config is None or self.config.offers(tool.name)]
             names = tool_identifiers([tool.name for tool in offered])
             self._tools = [self._tool(name, tool) for name, tool in zip(names, offered, strict=True)]
         return self._tools
+
+    def _kept_listing(self) -> Listing | None:
+        if self._listing is None and self.config is not None:
+            self._listing = self._catalogue.listing(self.config.fingerprint)
+        return self._listing
 
     @property
     def tool_count(self) -> int:
@@ -123,24 +131,56 @@ class Server:
             self.problem = f"cannot be listed: {type(error).__name__}: {error}"
 
     async def connected(self, starting: asyncio.Semaphore, on_start: Callable[[Server], None]) -> Connection:
-        """The live connection, opened where there is none. The first one of a run lists the tools again."""
+        """The live connection, opened where there is none.
+
+        The first one of a run lists the tools again, unless the server said how long its list holds, and it still does; the
+        same word makes a list old while the connection lives.
+        """
         async with self._connecting:
             if self._connection is not None and not self._connection.alive:
                 await self._disconnect()
             if self._connection is None:
-                connection = self._new_connection()
-                try:
-                    async with starting:
-                        await connection.open()
-                    on_start(self)
-                    await self._relist(connection)
-                except BaseException:
-                    await connection.close()
-                    raise
-                self._connection, self._opening = connection, None
-            elif self._list_is_old:
+                self._connection = await self._opened(starting, on_start)
+                self._opening = None
+            elif self._list_is_old or self._list_is_stale():
                 await self._relist(self._connection)
             return self._connection
+
+    async def _opened(self, starting: asyncio.Semaphore, on_start: Callable[[Server], None]) -> Connection:
+        """A new connection, after one question: for the list, or where that still holds for what the server is."""
+        holds = self.head.ttl_seconds is not None and not self._list_is_stale()
+        for known in dict.fromkeys((None if holds else self._discovered(), None)):
+            connection = self._new_connection(known)
+            try:
+                async with starting:
+                    await connection.open()
+                on_start(self)
+                if holds and self._kept_listing() is not None:
+                    connection.adopt(self._kept_listing() or Listing())
+                else:
+                    await self._relist(connection)
+                self._note_discovered(connection, asked=known is None)
+                return connection
+            except BaseException as problem:
+                await connection.close()
+                if known is None or not isinstance(problem, RegistryError):
+                    raise
+                self._note_discovered(None, asked=True)  # it is not what it was
+        raise AssertionError("the last attempt returns or raises")
+
+    def _discovered(self) -> str | None:
+        return self._catalogue.discovered(self.config.fingerprint) if self.config is not None else None
+
+    def _note_discovered(self, connection: Connection | None, *, asked: bool) -> None:
+        if asked and self.config is not None:
+            said = connection.discovered if connection is not None else None
+            if said is not None or self._discovered() is not None:
+                self._catalogue.put_discovered(self.config.fingerprint, said)
+
+    def _list_is_stale(self) -> bool:
+        """Whether the time for which the server said that its list holds is over."""
+        seconds = self.head.ttl_seconds
+        return seconds is not None and self._clock() - (self.listed_at or 0.0) >= min(seconds, LONGEST_TTL_SECONDS)
 
     async def close(self) -> None:
         """End the connection, also one that is just being opened."""
@@ -156,6 +196,7 @@ class Server:
         try:
             await connection.open()
             await self._relist(connection)
+            self._note_discovered(connection, asked=True)
         finally:
             await connection.close()
             self._opening = None
@@ -166,16 +207,20 @@ class Server:
         self._way, self.problem = connection.way, None
         head = head_of(fetched)
         if self.config is not None and (head.digest != self.head.digest or self.listed_at is None):
-            entry = self._catalogue.put(self.config.fingerprint, self.server_name, fetched, connection.way)
-            self.listed_at = entry.listed_at
+            self._catalogue.put(self.config.fingerprint, self.server_name, fetched, connection.way)
+        elif self.config is not None:
+            self._catalogue.seen_again(self.config.fingerprint)
+        self.listed_at = self._clock() if self.config is not None else None
         if head.digest != self.head.digest:
+            if self.config is not None:  # what it said of itself may be another thing, too
+                self._catalogue.put_discovered(self.config.fingerprint, None)
             self._take(head, fetched)
 
-    def _new_connection(self) -> Connection:
+    def _new_connection(self, discovered: str | None = None) -> Connection:
         asked = self._callbacks(self.config) if self._callbacks is not None and self.config is not None else {}
         self._opening = Connection(
             self.server_name, self._target, remembered=self._way, on_list_changed=self._note_change,
-            result_bytes=self._result_bytes, callbacks=asked,
+            result_bytes=self._result_bytes, callbacks=asked, discovered=discovered,
         )
         return self._opening
 

@@ -21,6 +21,9 @@ logging.getLogger("mcp").addHandler(logging.NullHandler())  # a server's rubbish
 
 MessageHandler = Callable[[Any], Awaitable[None]]
 
+AUTO = "auto"
+KNOWN = "known"
+"""Not asked for its era: what it answered earlier is taken for true."""
 _WAYS = {"stdio": ("auto", "legacy"), "http": ("auto", "legacy"), "sse": ("sse",), "http_or_sse": ("auto", "sse")}
 _SILENCE_SECONDS = 3_600.0
 """How long an open HTTP stream may stay silent; calls have their own time-out."""
@@ -37,7 +40,7 @@ def ways(config: ServerConfig | None, remembered: str | None) -> list[str]:
 async def client_for(
     target: ServerConfig | object, way: str, *, stderr: StderrTail, mark: str, handler: MessageHandler, message_bytes: int,
     callbacks: dict[str, Any], on_trouble: Callable[[str], None], on_excess: Callable[[int], None],
-    make: Callable[..., Any] | None = None,
+    make: Callable[..., Any] | None = None, discovered: str | None = None,
 ) -> AsyncIterator[Any]:
     """Connect to a server in one way; the SDK's `Client`, or what `make` makes in its place, is connected inside.
 
@@ -53,7 +56,12 @@ async def client_for(
         async with Client(target, **options) as client:  # type: ignore[arg-type]
             yield client
         return
-    mode = "auto" if way == "auto" else "legacy"
+    mode = AUTO if way == AUTO else "legacy"
+    if way == KNOWN and discovered is not None:
+        from mcp_types import DiscoverResult
+        from mcp_types.version import LATEST_MODERN_VERSION
+
+        mode, options["prior_discover"] = LATEST_MODERN_VERSION, DiscoverResult.model_validate_json(discovered)
     async with (
         _transport(target, way, stderr, mark, message_bytes, on_trouble, on_excess, auth) as transport,
         (make or Client)(transport, mode=mode, **options) as client,
