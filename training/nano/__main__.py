@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 """glibc gives big blocks back after every step and faults them in again; keeping them is a tenth faster."""
 
+_CHANGES = ("tokens", "seed", "minutes", "workers")
+"""What the command line may set in the recipe."""
+
 
 def main() -> None:
     """Parse the command line and run the stages."""
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, help="positions to train on, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--minutes", type=float, help="plan the run to be this long, instead of the recipe's length")
+    parser.add_argument("--workers", type=int, help="processes with one core each; 4 to 5 GB of memory apiece")
     parser.add_argument("--start", type=Path, help="a nano GGUF to begin with, instead of random weights")
     parser.add_argument("--precision", default="f16", choices=["f32", "f16", "q8_0"])
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
@@ -44,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from .export import export
     from .pretrain import load_model, pretrain
 
-    changes = {key: value for key in ("tokens", "seed", "minutes") if (value := getattr(arguments, key)) is not None}
+    changes = {key: value for key in _CHANGES if (value := getattr(arguments, key)) is not None}
     recipe = dataclasses.replace(RECIPES[arguments.recipe], **changes)
     if not arguments.export_only:
         recipe = dataclasses.replace(recipe, precision=_forecast(recipe))

@@ -58,7 +58,9 @@ class Recipe:
     tasks_a_world: int = 20
     checkpoint_minutes: float = 5.0
     producers: int = 1
-    """Processes that make worlds."""
+    """Processes that make worlds, for each worker."""
+    workers: int = 1
+    """Processes with one core each that share every step (see team.py)."""
 
 
 RECIPES = {

@@ -21,6 +21,7 @@ from .model import Batch, Nano, to_batch
 from .muon import Muon
 from .start import load_weights, tokenizer_of
 from .stream import Cursor, TreeStream
+from .team import Team
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -38,9 +39,9 @@ class Progress:
 class Trainer:
     """The model, its optimisers, and one step over a batch."""
 
-    def __init__(self, config: ModelConfig, recipe: Recipe) -> None:
+    def __init__(self, config: ModelConfig, recipe: Recipe, team: Team | None = None) -> None:
         torch.manual_seed(recipe.seed)
-        self.recipe, self.config = recipe, config
+        self.recipe, self.config, self.team = recipe, config, team or Team()
         self.model = Nano(config).to(recipe.device)
         named = list(self.model.named_parameters())
         self.matrices = [p for name, p in named if p.dim() == 2 and "embed" not in name]
@@ -61,9 +62,9 @@ class Trainer:
         warm = min(1.0, (self.progress.step + 1) / self.recipe.warmup_steps)
         return warm * max(0.02, min(1.0, (1.0 - done) / self.recipe.decay_share))
 
-    def step(self, batch: Batch) -> dict[str, float]:
+    def step(self, batch: Batch, rate: float | None = None) -> dict[str, float]:
         """Learn from one batch; returns the loss and the share of exactly right branches."""
-        rate = self.rate()
+        rate = self.rate() if rate is None else rate
         for group in self.muon.param_groups:
             group["lr"] = self.recipe.muon_rate * rate
         for group in self.adam.param_groups:
@@ -74,6 +75,7 @@ class Trainer:
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {self.progress.step}; lower muon_rate or adam_rate")
         loss.backward()  # type: ignore[no-untyped-call]
+        self.team.share_gradients(self.model.parameters())
         torch.nn.utils.clip_grad_norm_(self.others, self.recipe.gradient_clip)
         self.muon.step()
         self.adam.step()
@@ -101,13 +103,26 @@ def pretrain(
         tokenizer_of(start, folder)
     prepare_vocabulary(config, recipe, folder)
     (folder / "config.json").write_text(json.dumps({"model": as_dict(config), "recipe": as_dict(recipe)}, indent=1))
-    trainer = Trainer(config, recipe)
+    team = Team.lead(recipe.workers, _follow, config, recipe, folder, start)
+    try:
+        _train(Trainer(config, recipe, team), folder, start, minutes)
+    finally:
+        team.close()
+
+
+def _follow(team: Team, config: ModelConfig, recipe: Recipe, folder: Path, start: Path | None) -> None:
+    _train(Trainer(config, recipe, team), folder, start, None)
+
+
+def _train(trainer: Trainer, folder: Path, start: Path | None, minutes: float | None) -> None:
     if start is not None:
         load_weights(trainer.model, start)
     _restore(trainer, folder)
-    if recipe.tokens > 1_000_000:
+    if trainer.recipe.tokens > 1_000_000:
         trainer.model.speed_up()
-    stream = TreeStream(recipe, folder, trainer.progress.cursor, progress=trainer.done())
+    stream = TreeStream(
+        trainer.recipe, folder, trainer.progress.cursor, progress=trainer.done(), rank=trainer.team.rank
+    )  # fmt: skip
     try:
         _loop(trainer, stream, folder, minutes)
     finally:
@@ -115,32 +130,36 @@ def pretrain(
 
 
 def _loop(trainer: Trainer, stream: TreeStream, folder: Path, minutes: float | None) -> None:
-    progress, recipe = trainer.progress, trainer.recipe
-    began = saved = time.monotonic()
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
-        start = began
-        for flat, cursor in stream.batches():
-            batch = to_batch(flat, recipe.device)
-            row: dict[str, Any] = trainer.step(batch)
-            seconds, start = time.monotonic() - start, time.monotonic()
-            progress.step += 1
-            progress.tokens += batch.ids.numel()
-            progress.seconds += seconds
-            progress.cursor = cursor
-            row |= {"step": progress.step, "tokens": progress.tokens, "targets": batch.labels.numel(),
-                    "branches": batch.branches, "seconds": round(progress.seconds, 1)}
-            metrics.write(json.dumps(row) + "\n")
-            metrics.flush()
-            stream.report(trainer.done())
-            if progress.step % 10 == 0:
-                _say(row, progress, recipe)
-            over = trainer.done() >= 1
-            out_of_time = minutes is not None and time.monotonic() - began > minutes * 60
-            if over or out_of_time or time.monotonic() - saved > recipe.checkpoint_minutes * 60:
+    """Steps until the leader says that it is over."""
+    progress, recipe, team = trainer.progress, trainer.recipe, trainer.team
+    began = saved = start = time.monotonic()
+    for flat, cursor in stream.batches():
+        batch = to_batch(flat, recipe.device)
+        row: dict[str, Any] = trainer.step(batch, team.told(trainer.rate())[0])
+        seconds, start = time.monotonic() - start, time.monotonic()
+        progress.step += 1
+        progress.tokens += batch.ids.numel() * team.size
+        progress.seconds += seconds
+        progress.cursor = cursor
+        stream.report(trainer.done())
+        out_of_time = minutes is not None and time.monotonic() - began > minutes * 60
+        [over] = team.told(trainer.done() >= 1 or out_of_time)
+        if team.rank == 0:
+            _record(row, batch, progress, recipe, folder)
+            if over or time.monotonic() - saved > recipe.checkpoint_minutes * 60:
                 save(trainer, folder)
                 saved = time.monotonic()
-            if over or out_of_time:
-                return
+        if over:
+            return
+
+
+def _record(row: dict[str, Any], batch: Batch, progress: Progress, recipe: Recipe, folder: Path) -> None:
+    row |= {"step": progress.step, "tokens": progress.tokens, "targets": batch.labels.numel(),
+            "branches": batch.branches, "seconds": round(progress.seconds, 1)}  # fmt: skip
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+        metrics.write(json.dumps(row) + "\n")
+    if progress.step % 10 == 0:
+        _say(row, progress, recipe)
 
 
 def _say(row: dict[str, Any], progress: Progress, recipe: Recipe) -> None:

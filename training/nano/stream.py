@@ -52,18 +52,20 @@ def drills_at(progress: float, recipe: Recipe) -> float:
 
 
 class TreeStream:
-    """Batches of about `recipe.step_tokens` positions, with the cursor behind each. Close it when done.
+    """Batches of about `recipe.step_tokens` positions over all workers, with the cursor behind each. Close it when done.
 
-    With several producers, each makes every n-th world, and their batches come in turn.
+    With several producers, each makes every n-th world, and their batches come in turn; so do those of a team's members.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, cursor: Cursor, *, progress: float = 0.0) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, cursor: Cursor, *, progress: float = 0.0, rank: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
         self._progress = context.Value("d", progress)
         self._queues: list[multiprocessing.Queue[Any]] = [context.Queue(maxsize=6) for _ in range(recipe.producers)]
         self._processes: list[BaseProcess] = [
             context.Process(
-                target=_produce, args=(recipe, str(folder), cursor.seed + number, self._progress, out), daemon=True
+                target=_produce,
+                args=(recipe, str(folder), cursor.seed + rank * recipe.producers + number, self._progress, out),
+                daemon=True,
             )
             for number, out in enumerate(self._queues)
         ]
@@ -103,9 +105,10 @@ def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) ->
     waiting: list[Tree] = []
     for trees, following in _trees(recipe, Path(folder), seed, progress):
         waiting += trees
-        while sum(tree.size for tree in waiting) >= recipe.step_tokens:
+        wanted = recipe.step_tokens // recipe.workers
+        while sum(tree.size for tree in waiting) >= wanted:
             batch: list[Tree] = []
-            while sum(tree.size for tree in batch) < recipe.step_tokens:
+            while sum(tree.size for tree in batch) < wanted:
                 batch.append(waiting.pop(0))
             if not _put(out, (flatten(batch), following), trainer):
                 return
@@ -134,7 +137,7 @@ def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[t
             rename = not world.files and rng.random() < recipe.rename_share
             rewrite = renamer(world, words, rng) if rename else str
             trees += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite)
-        seed += recipe.producers
+        seed += recipe.producers * recipe.workers
         yield trees, seed
 
 

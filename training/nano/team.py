@@ -1,0 +1,85 @@
+"""Several processes, one core each, that share the gradients of every step: faster than threads that wait for each other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class Team:
+    """One process's membership: `rank` 0 leads. A team of one does nothing."""
+
+    def __init__(self, rank: int = 0, size: int = 1, meeting: Path | None = None) -> None:
+        self.rank, self.size = rank, size
+        self._followers: list[BaseProcess] = []
+        self._before = _cores(), torch.get_num_threads()
+        if size > 1:
+            cores = sorted(_cores())
+            _settle({cores[rank % len(cores)]} if cores else set(), 1)
+            dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+
+    @classmethod
+    def lead(cls, size: int, follow: Callable[..., None], *arguments: Any) -> Team:
+        """Start the other members, each calling `follow(team, *arguments)`, and lead them."""
+        if size == 1:
+            return cls()
+        meeting = Path(tempfile.mkdtemp(prefix="atlas-team-")) / "meeting"
+        context = multiprocessing.get_context("spawn")
+        followers = [context.Process(target=_join, args=(rank, size, meeting, follow, arguments)) for rank in range(1, size)]
+        for process in followers:
+            process.start()
+        team = cls(0, size, meeting)
+        team._followers = list(followers)
+        return team
+
+    def told(self, *values: float) -> list[float]:
+        """The leader's values, for everyone."""
+        heard = torch.tensor(values, dtype=torch.float64)
+        if self.size > 1:
+            dist.broadcast(heard, 0)
+        return [float(value) for value in heard]
+
+    def share_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace every gradient by its mean over the team."""
+        if self.size == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        means = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+    def close(self) -> None:
+        """Leave; the leader ends whoever is left."""
+        if self.size > 1:
+            dist.destroy_process_group()
+            _settle(*self._before)
+        for process in self._followers:
+            process.terminate()
+            process.join()
+
+
+def _cores() -> set[int]:
+    """Where this process may run; empty where the system does not tell."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def _settle(cores: set[int], threads: int) -> None:
+    torch.set_num_threads(threads)
+    if cores:
+        os.sched_setaffinity(0, cores)
+
+
+def _join(rank: int, size: int, meeting: Path, follow: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    follow(Team(rank, size, meeting), *arguments)
