@@ -7,12 +7,14 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import Episode, Runtime
+from ..runtime.policies.base import PolicyIdentity
 from .suites import SHARES, SuiteTask, suite_tasks
 from .task_files import FileTask, file_tasks
 from .worlds.base import Split, Task, World
@@ -21,7 +23,10 @@ from .worlds.rehearse import Rehearsal, rehearse
 
 if TYPE_CHECKING:
     from ..runtime.policies.base import Policy
+    from ..runtime.routing.crew import Crew
 
+_APART = 1_000_003
+"""Between the seeds of two attempts; turns take the seeds that follow theirs."""
 Progress = Callable[[int, int, int], None]
 """Called with tasks done, tasks in all, tasks solved."""
 
@@ -40,10 +45,20 @@ class TaskResult:
     tokens: int
     turns: int
     seconds: float
+    route: dict[str, Any] | None = None
+    """Where a router chose the model: which, why and at what cost."""
+    attempts: tuple[bool, ...] = ()
+    """Success of each attempt, the first one included, where there were several."""
+
+    @property
+    def cost_usd(self) -> float:
+        """What the models of a pool cost, all attempts of the router together."""
+        return float((self.route or {}).get("total_usd", 0.0))
 
     def to_json(self) -> dict[str, Any]:
         """A line of `--out`."""
-        return {
+        more = {"route": self.route, "cost_usd": self.cost_usd} if self.route is not None else {}
+        return more | ({"attempts": list(self.attempts)} if self.attempts else {}) | {
             "task": self.name, "family": self.family, "text": self.task, "success": self.success, "status": self.status,
             "answer": self.answer, "why": self.why, "tokens": self.tokens, "turns": self.turns,
             "seconds": round(self.seconds, 3),
@@ -60,6 +75,7 @@ class EvalReport:
     adapter: str | None
     results: list[TaskResult] = field(default_factory=list)
     seconds: float = 0.0
+    router: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object that `atlas eval --json` prints."""
@@ -71,7 +87,26 @@ class EvalReport:
             "tokens": {"mean": round(sum(tokens) / max(1, count), 1), "peak": max(tokens, default=0)},
             "turns": round(sum(result.turns for result in self.results) / max(1, count), 2),
             "seconds": round(self.seconds, 1), "families": self._families(),
+        } | self._routing() | self._passes()  # fmt: skip
+
+    def _routing(self) -> dict[str, Any]:
+        """What a router's choices cost, and whom it asked how often."""
+        if self.router is None:
+            return {}
+        total, count = sum(one.cost_usd for one in self.results), max(1, len(self.results))
+        asked = Counter(str(one["model"]) for result in self.results for one in (result.route or {}).get("attempts", []))
+        return {
+            "router": self.router, "cost": {"mean_usd": total / count, "total_usd": total},
+            "calls": round(sum(asked.values()) / count, 3), "asked": dict(asked.most_common()),
         }  # fmt: skip
+
+    def _passes(self) -> dict[str, Any]:
+        tried = [result.attempts for result in self.results if result.attempts]
+        if not tried:
+            return {}
+        number = len(tried[0])
+        sizes = [size for size in (1, 2, 4, 8, 16, 32, 64, 128) if size < number] + [number]
+        return {"attempts": number, "pass": {str(size): pass_at(size, tried) for size in sizes}}
 
     def _families(self) -> dict[str, Any]:
         groups: dict[str, list[TaskResult]] = {}
@@ -91,6 +126,12 @@ def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
     return round((centre - spread) / scale, 4), round((centre + spread) / scale, 4)
 
 
+def pass_at(size: int, tried: Sequence[Sequence[bool]]) -> float:
+    """pass@k: the mean over tasks of 1 - C(n - c, k) / C(n, k), with c of n attempts solved (Chen et al., 2107.03374)."""
+    found = [1 - math.comb(len(one) - sum(one), size) / math.comb(len(one), size) for one in tried]
+    return round(sum(found) / max(1, len(found)), 4)
+
+
 async def evaluate(
     suite: str,
     *,
@@ -103,31 +144,39 @@ async def evaluate(
     keep: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
+    crew: Crew | None = None,
+    attempts: int = 1,
 ) -> EvalReport:
     """Run the first `limit` tasks of `suite` and check them. `keep` logs the episodes.
 
-    Raises `UsageError` for an unknown suite or a malformed file of tasks.
+    A `crew` does the tasks by its router instead of one model. `attempts` above 1 tries each task so often; the report
+    then has pass@k. Raises `UsageError` for an unknown suite or a malformed file of tasks.
     """
     from ..sandbox import keep_warm
 
+    _check_attempts(attempts, temperature)
     tasks = _tasks(suite, split, limit, seed)
-    policy = await _loaded(model, adapter)
-    report = EvalReport(suite, split, policy.identity.model, policy.identity.adapter)
+    policy = await _loaded(model, adapter) if crew is None else None
+    identity = policy.identity if policy else PolicyIdentity(f"pool of {', '.join(crew.chooser.pool) if crew else ''}")
+    report = EvalReport(suite, split, identity.model, identity.adapter, router=crew.router if crew else None)
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="atlas-eval-") as scratch, keep_warm():
             for number, task in enumerate(tasks):
-                how = _How(policy, split, seed + number, temperature, keep, Path(scratch) / str(number))
-                if isinstance(task, SuiteTask):
-                    result = await _run_world(task, how)
-                else:
-                    result = await _run_file(task, how)
+                tried = [
+                    await _run_one(task, _How(
+                        policy, crew, split, seed + number + _APART * attempt, temperature, keep,
+                        Path(scratch) / f"{number}-{attempt}",
+                    )) for attempt in range(attempts)
+                ]  # fmt: skip
+                passed = tuple(one.success for one in tried) if attempts > 1 else ()
+                result = replace(tried[0], attempts=passed)
                 report.results.append(result)
                 _append(out, result, first=number == 0)
                 if progress is not None:
                     progress(number + 1, limit, sum(one.success for one in report.results))
     finally:
-        if isinstance(model, str):
+        if policy is not None and isinstance(model, str):
             await policy.aclose()
     report.seconds = time.monotonic() - began
     return report
@@ -158,12 +207,39 @@ async def _loaded(model: str | Policy, adapter: str | None) -> Policy:
 class _How:
     """What all tasks of an evaluation share, and a scratch folder for one of them."""
 
-    policy: Policy
+    policy: Policy | None
+    """None where the crew does the tasks."""
+    crew: Crew | None
     split: Split
     seed: int
     temperature: float
     keep: bool
     scratch: Path
+
+    def runtime(self, **options: Any) -> Runtime:
+        """A runtime for one task."""
+        model = self.policy if self.policy is not None else "nano"  # a crew never asks for it
+        return Runtime(
+            model, approve="auto", seed=self.seed, temperature=self.temperature, log=self.keep, remember=False, **options
+        )
+
+    async def run(self, runtime: Runtime, text: str, **more: Any) -> Episode:
+        """Do the task."""
+        work = runtime.run(text, **more) if self.crew is None else self.crew.run(runtime, text, **more)
+        return await work
+
+
+async def _run_one(task: SuiteTask | FileTask, how: _How) -> TaskResult:
+    return await (_run_world(task, how) if isinstance(task, SuiteTask) else _run_file(task, how))
+
+
+def _check_attempts(attempts: int, temperature: float) -> None:
+    from ..runtime.errors import UsageError
+
+    if attempts > 1 and not temperature:
+        raise UsageError(
+            "at temperature 0 all attempts are the same", where="--attempts", mend="add --temperature 1, or leave it out"
+        )
 
 
 async def _run_world(item: SuiteTask, how: _How) -> TaskResult:
@@ -172,13 +248,12 @@ async def _run_world(item: SuiteTask, how: _How) -> TaskResult:
     state = world.open()
     how.scratch.mkdir()
     try:
-        runtime = Runtime(
-            how.policy, workspace=getattr(state, "root", how.scratch), tools=servers_of(world, state),
-            toolbox=bool(world.files), approve="auto", seed=how.seed, temperature=how.temperature, log=how.keep,
-            remember=False, now=lambda: world.now,
+        runtime = how.runtime(
+            workspace=getattr(state, "root", how.scratch), tools=servers_of(world, state), toolbox=bool(world.files),
+            now=lambda: world.now,
         )  # fmt: skip
         async with runtime:
-            episode = await runtime.run(task.text, split=how.split, hidden=task.hidden, origin=item.name)
+            episode = await how.run(runtime, task.text, split=how.split, hidden=task.hidden, origin=item.name)
             success, why = world_verdict(task, expected, episode, state.snapshot())
             runtime.store.set_outcome(episode.id, "known", 1.0 if success else 0.0, why)
         return _result(item.name, task.family, task.text, episode, success, why)
@@ -202,12 +277,8 @@ async def _run_file(task: FileTask, how: _How) -> TaskResult:
         shutil.copytree(task.workspace, how.scratch, symlinks=True)
     else:
         how.scratch.mkdir()
-    runtime = Runtime(
-        how.policy, workspace=how.scratch, approve="auto", seed=how.seed, temperature=how.temperature, log=how.keep,
-        remember=False, check=task.check,
-    )  # fmt: skip
-    async with runtime:
-        episode = await runtime.run(task.text, split=how.split)
+    async with how.runtime(workspace=how.scratch, check=task.check) as runtime:
+        episode = await how.run(runtime, task.text, split=how.split)
         success, why = episode.solved, "" if episode.solved else str(episode.status)
         if success and task.has_answer and not same_answer(task.answer, episode.answer, ordered=task.ordered):
             success, why = False, f"answered {episode.answer!r}, expected {task.answer!r}"[:400]
@@ -226,7 +297,7 @@ def servers_of(world: World, state: Any) -> dict[str, object]:
 def _result(name: str, family: str, text: str, episode: Episode, success: bool, why: str) -> TaskResult:
     return TaskResult(
         name, family, text, success, episode.status, episode.answer, why, episode.context.peak, episode.turns,
-        episode.seconds,
+        episode.seconds, episode.route,
     )  # fmt: skip
 
 

@@ -29,10 +29,12 @@ class Chooser:
     ) -> None:
         self.pool, self.cost_weight = pool, cost_weight
         self.memory = Memory(home, store, pool, encoder)
+        self.loaded = False
 
     def load(self, notify: Notify | None = None) -> None:
         """Read what is remembered."""
         self.memory.load(notify)
+        self.loaded = True
 
     def decide(self, task: str, servers: Sequence[str] = (), *, without: frozenset[str] = frozenset()) -> Decision:
         """The best pair for a task, models in `without` left out."""

@@ -62,13 +62,13 @@ class Team:
 
     def __init__(
         self, runtime: Runtime, chooser: Chooser, *, router: RouterName = "cluster", spend_limit: float | None = None,
-        tell: Tell | None = None, load: Load = load_member, thinker: Thinker | None = None,
+        tell: Tell | None = None, load: Load = load_member, thinker: Thinker | None = None, purse: Purse | None = None,
     ) -> None:  # fmt: skip
         """`thinker` is the policy of the learned path; `learned` needs it, and `auto` goes without where there is none."""
         check_router(router, thinker)
         if not chooser.pool:
             raise UsageError("the pool of models is empty", where="[models.<name>]", mend="add a model to atlas.toml")
-        self.purse = Purse(spend_limit)
+        self.purse = Purse(spend_limit) if purse is None else purse
         self.runtime, self._chooser, self._router, self._load, self._thinker = runtime, chooser, router, load, thinker
         self._tell = tell or (lambda line: None)
         self._policies: dict[str, Policy] = {}
@@ -76,7 +76,8 @@ class Team:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Team:
-        self._chooser.load(self._tell)
+        if not self._chooser.loaded:
+            self._chooser.load(self._tell)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -79,8 +79,8 @@ def reference(trainer: Trainer, rows: list[Any], settings: LearnSettings) -> dic
         states = out.hidden_states[-1][0, own.place - 1]
         scaled = (out.logits[0, own.place - 1] / row.temperature).log_softmax(-1)
         now = scaled[torch.arange(len(own)), torch.as_tensor(own.target)]
-        columns = (torch.as_tensor(getattr(own, name)) for name in ("behaviour", "advantage", "weight", "old_value", "returns"))
-        behaviour, advantage, weight, old, returns = columns
+        names = ("behaviour", "advantage", "weight", "old_value", "returns")
+        behaviour, advantage, weight, old, returns = (torch.as_tensor(getattr(own, name)) for name in names)
         ratio = (now - behaviour).exp()
         surrogate = torch.minimum(ratio * advantage, ratio.clamp(1 - settings.clip_low, 1 + settings.clip_high) * advantage)
         policy = policy - (weight * surrogate).sum()
