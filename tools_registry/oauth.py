@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from .config import ServerConfig
+from .sdk_internals import renewing_provider
 
 FOLDER = "oauth"
 SIGN_IN_SECONDS = 300.0
@@ -41,17 +42,12 @@ def auth_for(config: ServerConfig, home: Path | None, show: Show) -> Any:
     """
     if config.transport == "stdio" or any(name.lower() == "authorization" for name in config.headers):
         return None
-    from mcp.client.auth import OAuthClientProvider
     from mcp.shared.auth import OAuthClientMetadata
 
     said = config.extra.get("oauth")
     tokens = Tokens(_file(config, home), said if isinstance(said, dict) else {})
     door = Door(tokens.port)
     tokens.redirect = door.address
-
-    class Provider(OAuthClientProvider):
-        on_sign_in: Callable[[], None] | None = None
-        """Called when a person is asked, which takes longer than any server should."""
 
     async def redirect(address: str) -> None:
         await door.open()
@@ -67,10 +63,11 @@ def auth_for(config: ServerConfig, home: Path | None, show: Show) -> Any:
         client_name="Atlas", redirect_uris=[door.address],  # type: ignore[list-item]
         grant_types=["authorization_code", "refresh_token"], response_types=["code"],
     )  # fmt: skip
-    provider = Provider(
-        config.url, metadata, tokens, redirect_handler=redirect, callback_handler=door.answer,
+    provider = renewing_provider(
+        tokens, server_url=config.url, client_metadata=metadata, redirect_handler=redirect, callback_handler=door.answer,
         client_metadata_url=tokens.given_text("clientMetadataUrl"),
     )  # fmt: skip
+    tokens.context = provider.context
     return provider
 
 
@@ -100,6 +97,8 @@ class Tokens:
 
     def __init__(self, path: Path | None, given: dict[str, Any]) -> None:
         self.redirect = ""
+        self.context: Any = None
+        """What the SDK found out of the authorization server; kept with the tokens, to renew them in a later process."""
         self._path, self._given = path, given
         self._kept = self._read()
 
@@ -119,22 +118,48 @@ class Tokens:
         value = self._given.get(name)
         return value if isinstance(value, str) else None
 
+    @property
+    def expires_at(self) -> float | None:
+        """When the token ends (seconds since 1970); None where that is not known."""
+        found = self._kept.get("expires_at")
+        return float(found) if isinstance(found, int | float) else None
+
+    def authorization_server(self) -> Any:
+        """What the authorization server said of itself; None where that is not known."""
+        from mcp.shared.auth import OAuthMetadata
+
+        return self._read_as(OAuthMetadata, "authorization_server")
+
+    def resource(self) -> Any:
+        """What the server said of the tokens that it takes; None where that is not known."""
+        from mcp.shared.auth import ProtectedResourceMetadata
+
+        return self._read_as(ProtectedResourceMetadata, "resource")
+
     async def get_tokens(self) -> Any:
         """The tokens; None where there are none."""
         from mcp.shared.auth import OAuthToken
 
-        return OAuthToken.model_validate(self._kept["tokens"]) if "tokens" in self._kept else None
+        return self._read_as(OAuthToken, "tokens")
 
     async def set_tokens(self, tokens: Any) -> None:
-        """Keep the tokens."""
+        """Keep the tokens, and what it takes to renew them."""
+        self._kept["expires_at"] = self.context.token_expiry_time if self.context is not None else None
+        if self.context is not None:
+            for name, said in (
+                ("authorization_server", self.context.oauth_metadata),
+                ("resource", self.context.protected_resource_metadata),
+            ):
+                self._kept[name] = said.model_dump(mode="json", exclude_none=True) if said is not None else None
         self._keep("tokens", tokens)
 
     async def get_client_info(self) -> Any:
         """How Atlas is registered there: as configured, else as registered earlier."""
         from mcp.shared.auth import OAuthClientInformationFull
 
-        if "client" in self._kept:
-            return OAuthClientInformationFull.model_validate(self._kept["client"])
+        registered = self._read_as(OAuthClientInformationFull, "client")
+        if registered is not None:
+            return registered
         known, secret = self.given_text("clientId"), self.given_text("clientSecret")
         if known is None:
             return None
@@ -146,6 +171,13 @@ class Tokens:
     async def set_client_info(self, client_info: Any) -> None:
         """Keep the registration."""
         self._keep("client", client_info)
+
+    def _read_as(self, kind: Any, name: str) -> Any:
+        """What is kept under a name; None where there is nothing, or nothing that can be read."""
+        try:
+            return kind.model_validate(self._kept[name]) if self._kept.get(name) is not None else None
+        except ValueError:
+            return None
 
     def _keep(self, name: str, value: Any) -> None:
         self._kept[name] = value.model_dump(mode="json", exclude_none=True)

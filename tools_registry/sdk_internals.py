@@ -194,3 +194,47 @@ def connection_of(session: Any) -> object:
     """What is the same for all requests of one client of a server (up to 2025-11-25), and of no other."""
     connection: object = session._connection
     return connection
+
+
+def renewing_provider(storage: Any, **options: Any) -> Any:
+    """An `OAuthClientProvider` that goes on with the tokens of an earlier process, and renews one that a server refuses.
+
+    The SDK's does not keep when a token ends nor where it is renewed, and asks the person again instead. `storage` is what
+    it takes, with `expires_at`, `authorization_server()` and `resource()` besides (None where they are not known).
+    """
+    from mcp.client.auth import OAuthClientProvider
+
+    class Renewing(OAuthClientProvider):
+        on_sign_in: Callable[[], None] | None = None
+        """Called when a person is asked, which takes longer than any server should."""
+
+        async def _initialize(self) -> None:
+            await super()._initialize()
+            if self.context.current_tokens is None or self.context.oauth_metadata is not None:
+                return
+            self.context.token_expiry_time = storage.expires_at
+            self.context.oauth_metadata = storage.authorization_server()
+            self.context.protected_resource_metadata = storage.resource()
+
+        async def _auth_flow(self, request: Any) -> Any:
+            flow = super()._auth_flow(request)
+            try:
+                outgoing = await anext(flow)
+                may_renew = True
+                while True:
+                    response = yield outgoing
+                    if outgoing is request and response.status_code == 401 and may_renew and self._can_renew():
+                        may_renew = False
+                        if await self._handle_refresh_response((yield await self._refresh_token())):
+                            self._add_auth_header(request)
+                            response = yield request
+                    outgoing = await flow.asend(response)
+            except StopAsyncIteration:
+                return
+            finally:
+                await flow.aclose()
+
+        def _can_renew(self) -> bool:
+            return self.context.oauth_metadata is not None and self.context.can_refresh_token()
+
+    return Renewing(storage=storage, **options)
