@@ -195,22 +195,14 @@ def _normalised(values: Sequence[float | None]) -> list[float]:
     return [0.0 if value is None else (value - mean) / max(std, STD_FLOOR) for value in values]
 
 
-@dataclass(frozen=True, slots=True)
-class BatchAdvantages:
-    """Advantages of several groups on one scale."""
+def on_one_scale(groups: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Advantages of a batch's groups, scaled so that those of the groups that vary have a mean square of one.
 
-    groups: list[list[float]]
-    dropped: int
-    """Groups without variance: they teach nothing, and are not trained on."""
-
-
-def batch_advantages(groups: Sequence[Sequence[Reward]], *, per_criterion: bool = True) -> BatchAdvantages:
-    """Advantages of all groups of a step, scaled so that those that vary have a standard deviation of one."""
-    found = [advantages(group, per_criterion=per_criterion) for group in groups]
-    alive = [value for group in found if any(group) for value in group]
+    The last step of GDPO (arXiv 2601.05242): how many criteria a rubric has does not decide how far a step goes.
+    """
+    alive = [value for group in groups if any(group) for value in group]
     spread = math.sqrt(sum(value * value for value in alive) / len(alive)) if alive else 1.0
-    scaled = [[value / max(spread, LEAST_STD) for value in group] for group in found]
-    return BatchAdvantages(scaled, sum(not any(group) for group in found))
+    return [[value / max(spread, LEAST_STD) for value in group] for group in groups]
 
 
 def statistics_of(rewards: Sequence[Reward], lengths: Sequence[int] | None = None) -> dict[str, dict[str, float]]:

@@ -10,6 +10,7 @@ from ..errors import CorruptRow, NotTrainable, PracticeError
 from ..practice.curriculum import Curriculum
 from ..practice.ledger import Ledger
 from ..practice.rollouts import Rollout, practise
+from ..rewards import on_one_scale
 from ..rows import Row, rows_of, weigh
 from .metrics import mean, plain
 from .scoring import Scorer, merged
@@ -88,8 +89,7 @@ class Online:
         self.told("reinforcement", number + 1, steps)
 
     async def _scored(self, names: Sequence[str], groups: Sequence[Sequence[Rollout]]) -> tuple[list[Row], dict[str, Any]]:
-        rows: list[Row] = []
-        figures, flat = [], 0
+        figures, found, flat = [], [], 0
         for name, group in zip(names, groups, strict=True):
             rubric = self.scorer.rubric_of(self.tasks[name])
             scored = await self.scorer.group([None if one.unknown else one.record for one in group], rubric)
@@ -98,7 +98,8 @@ class Online:
                         zip(scored.rewards, group, strict=True)]  # fmt: skip
             self.curriculum.note(name, outcomes)
             flat += scored.flat
-            rows += weighted(group, scored.advantages)
+            found.append(scored.advantages)
+        rows = [row for group, own in zip(groups, on_one_scale(found), strict=True) for row in weighted(group, own)]
         flown = [one for group in groups for one in group]
         known = [one.known for one in flown if one.known is not None]
         episodes = [one.record.episode for one in flown]

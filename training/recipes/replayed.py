@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CorruptRow, NotTrainable, TooFewOutcomes
 from ..outcomes import Usable
-from ..rewards import Reward
+from ..rewards import Reward, on_one_scale
 from ..rows import Row, rows_of, weigh
 from .metrics import plain
 from .reinforce import settings
@@ -47,12 +47,13 @@ async def replayed_rows(episodes: Sequence[Usable], pool: Pool, scorer: Scorer) 
         groups.setdefault(str(origin), []).append(one)
     several = {name: group for name, group in groups.items() if len(group) > 1}
     alone = [group[0] for group in groups.values() if len(group) == 1]
-    rows, flat = list[Row](), 0
+    found, flat = list[list[float]](), 0
     for group in several.values():
         task = _task(group[0], pool)
         scored = await scorer.group([one.record for one in group], scorer.rubric_of(task))
         flat += scored.flat
-        rows += _weighted(group, scored.advantages)
+        found.append(scored.advantages)
+    rows = [row for group, own in zip(several.values(), on_one_scale(found), strict=True) for row in _weighted(group, own)]
     if len(alone) > 1:
         rewards = [await _reward(one, pool, scorer) for one in alone]
         rows += _weighted(alone, _relative([one.total for one in rewards]))

@@ -13,7 +13,7 @@ from atlas.runtime.policies import ScriptedPolicy
 from atlas.training.errors import JudgeError, RubricError
 from atlas.training.judges import Judge
 from atlas.training.judges.examples import Example
-from atlas.training.rewards import Reward, advantages, batch_advantages, by_category, reward_of, statistics_of
+from atlas.training.rewards import Reward, advantages, by_category, on_one_scale, reward_of, statistics_of
 from atlas.training.rubrics import PAPER_COUNTS, Check, Rubric, RubricCriterion, plain_rubric
 
 Answering = Callable[[Callable[[str, str], str]], ScriptedPolicy]
@@ -151,13 +151,11 @@ def test_a_failed_gate_counts_as_nothing_in_every_criterion() -> None:
     assert better > 0 > worse
 
 
-def test_a_batch_has_one_scale_and_says_how_many_groups_it_dropped() -> None:
-    found = batch_advantages(
-        [[reward(a=1.0), reward(a=0.0)], [reward(a=0.5), reward(a=0.5)], [reward(a=0.6), reward(a=0.4)]]
-    )
-    assert found.dropped == 1 and found.groups[1] == [0.0, 0.0]
-    alive = [value for group in found.groups for value in group if value]
-    assert sum(value * value for value in alive) / len(alive) == pytest.approx(1.0)
+def test_the_groups_of_a_batch_come_on_one_scale() -> None:
+    found = on_one_scale([[3.0, -3.0], [0.0, 0.0], [1.0, -1.0]])
+    assert found[1] == [0.0, 0.0] and found[0][0] == pytest.approx(3 * found[2][0])
+    assert sum(value * value for value in found[0] + found[2]) / 4 == pytest.approx(1.0)
+    assert on_one_scale([[0.0, 0.0]]) == [[0.0, 0.0]]
 
 
 def test_signs_of_a_hacked_reward_are_reported() -> None:
