@@ -328,7 +328,11 @@ class Sandbox:
         end = cast(End, program.end)
         lost, self._lost = self._lost, ()
         if end.alive:
-            self._names, self._variables, self._next_id = program.names, program.variables, program.next_id
+            self._next_id = program.next_id
+            if program.names is not None:
+                self._names = program.names
+            if program.variables is not None:
+                self._variables = program.variables
         else:
             lost += self._names
             link.end()

@@ -48,7 +48,9 @@ class Program:
 
     end: End | None = None
     output_bytes = 0
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
+    """What its worker keeps for the next program; None where that is what it kept before."""
+    variables: dict[str, str] | None = None
     _call_count = 0
 
     def __init__(
@@ -62,7 +64,6 @@ class Program:
         self.started = time.monotonic()
         self.deadline = self.started + limits.wall_seconds
         self.output: list[str] = []
-        self.variables: dict[str, str] = {}
         self._records: dict[int, CallRecord] = {}
         self._open: dict[int, tuple[Call, float]] = {}
 

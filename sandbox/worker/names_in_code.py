@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Container
 
 from .policy import SPECIAL_METHODS
 
@@ -11,6 +12,20 @@ _BY_THE_COMPILER = frozenset({
     "__classdict__", "__classdictcell__", "__doc__", "__firstlineno__", "__module__", "__name__", "__qualname__",
     "__static_attributes__",
 })
+
+
+def may_change(code: types.CodeType, variables: Container[str], fixed: Container[str]) -> bool:
+    """Whether a program that has run may have changed what earlier ones left: it names a variable, or makes one.
+
+    What no name leads to cannot be reached: nothing of an earlier program is still running.
+    """
+    waiting = [code]
+    for one in waiting:
+        for name in one.co_names:
+            if name in variables or name not in fixed:
+                return True
+        waiting += [constant for constant in one.co_consts if type(constant) is types.CodeType]
+    return False
 
 
 def stray_name(code: types.CodeType) -> str | None:

@@ -100,6 +100,11 @@ class Scheduler:
         self._sleeps = 0
         channel.on_return = self._returned
 
+    @property
+    def left(self) -> bool:
+        """Whether an ended program left anything behind."""
+        return bool(self._ready or self._calls or self._asleep or self.ahead)
+
     def reset(self) -> None:
         """Forget what an ended program left behind; what closing it runs or raises can keep nothing of it alive."""
         left = [task.coroutine for task in self._ready]

@@ -15,6 +15,7 @@ from .checking import Known
 from .compiling import Refused, compile_program
 from .guards import Members, ProgramClass, Shape
 from .names import MISSING, Names
+from .names_in_code import may_change
 from .namespaces import MODULES, Placeholder, namespaces
 from .policy import MESSAGE_CHARS
 from .scheduler import Scheduler
@@ -29,6 +30,8 @@ _COLLECT_OBJECTS = 500
 _LARGE = 1 << 53
 _SMALL_BYTES = 64
 """No result below `_LARGE` takes more than this."""
+_NOTHING: tuple[list[str], dict[str, str]] = ([], {})
+_SHARED = frozenset({Members, Placeholder, Shape, types.BuiltinFunctionType})
 _META_TOOLS = ("search_tools", "load_tools")
 
 
@@ -44,6 +47,8 @@ class Worker:
         self.raw = raw
         self._limits: dict[str, Any] = {}
         self._count = 0
+        self._told, self._held = _NOTHING, 1
+        self._code: types.CodeType | None = None
         self._reserve: bytearray | None = None  # given back when memory runs out, so that the end can be told
 
     def serve(self) -> None:
@@ -69,10 +74,11 @@ class Worker:
             self._reserve = bytearray(1 << 18)
         done = self._program(message)
         self.channel.running = False
-        with _NO_ERRORS:  # closing what is left runs code of the program, within its time
-            self.scheduler.reset()
-            if gc.get_count()[0] > _COLLECT_OBJECTS:
-                gc.collect()
+        if self.scheduler.left or gc.get_count()[0] > _COLLECT_OBJECTS:
+            with _NO_ERRORS:  # closing what is left runs code of the program, within its time
+                self.scheduler.reset()
+                if gc.get_count()[0] > _COLLECT_OBJECTS:
+                    gc.collect()
         self.channel.send(done)
 
     def _forget(self) -> None:
@@ -82,7 +88,7 @@ class Worker:
         self.names.use_tools({})
         self.names.begin()
         self.names.ahead.unjudged.clear()
-        self._limits, self._count = {}, 0
+        self._limits, self._count, self._told, self._held = {}, 0, _NOTHING, 1
         gc.collect()
         gc.freeze()
         self.channel.send({"t": "fresh"})
@@ -95,6 +101,7 @@ class Worker:
         self.names.begin()
         self.names.ahead.begin(*message.get("ahead", (0, 0)))
         self._count += 1
+        self._code = None
         if "tools" in message:
             self.names.use_tools(toolspace(self.channel, self.scheduler, message["tools"]))
         filename = f"<program {self._count}>"
@@ -109,6 +116,7 @@ class Worker:
         return self._execute(code, filename, limits["max_result_bytes"])
 
     def _execute(self, code: types.CodeType, filename: str, max_result_bytes: int) -> dict[str, Any]:
+        self._code = code
         self.channel.running = True
         try:
             if code.co_flags & _CORO:
@@ -169,13 +177,23 @@ class Worker:
             done["value"], done["answered"] = value, True
         elif value is not None:
             done["value"] = value
-        if len(self.variables) > 1:
-            for name in [name for name in self.variables if name[0] == "@"]:  # plans of loops and rows
-                del self.variables[name]
-            names = [name for name, value in self.variables.items() if name != "__builtins__" and _is_own(value)]
-            done["names"] = names[-_MOST_NAMES:]
-            done["variables"] = {name: _utf8(_describe(self.variables[name])) for name in names[-_MOST_VARIABLES:]}
+        if self._code is None or len(self.variables) != self._held or may_change(
+            self._code, self.variables, self.names.table
+        ):
+            self._tell_variables(done)
+            self._held = len(self.variables)
         return done
+
+    def _tell_variables(self, done: dict[str, Any]) -> None:
+        """Which variables there are, and what they hold, unless that is what was said last."""
+        variables = self.variables
+        for name in [name for name in variables if name[0] == "@"]:  # plans of loops and rows
+            del variables[name]
+        names = [name for name, value in variables.items() if name != "__builtins__" and _is_own(value)]
+        told = (names[-_MOST_NAMES:], {name: _utf8(_describe(variables[name])) for name in names[-_MOST_VARIABLES:]})
+        if told != self._told:
+            self._told = told
+            done["names"], done["variables"] = told
 
     def _explain(self, error: BaseException) -> str:
         try:
@@ -222,7 +240,7 @@ class Worker:
 def _is_own(value: Any) -> bool:
     """Whether the program made `value`; imported modules, classes and functions are there for every program."""
     kind = type(value)
-    if kind in (Members, Placeholder, Shape, types.BuiltinFunctionType):
+    if kind in _SHARED:
         return False
     if isinstance(value, types.FunctionType):
         return value.__code__.co_filename.startswith("<program")
@@ -242,7 +260,7 @@ def _error(kind: str, message: str, line: int | None) -> dict[str, Any]:
 
 
 def _utf8(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _line(error: BaseException, filename: str) -> int | None:

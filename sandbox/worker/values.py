@@ -25,6 +25,7 @@ _DICTS = frozenset({dict, collections.Counter, collections.defaultdict, collecti
 _VIEWS = frozenset({type({}.keys()), type({}.values()), type({}.items()), range})
 _AS_TEXT = frozenset({datetime.timedelta, decimal.Decimal, pathlib.PurePosixPath})
 _MOMENTS = frozenset({datetime.datetime, datetime.date, datetime.time})
+_SCALARS = _MOMENTS | {int, float, bool, complex, type(None), datetime.timedelta}
 
 
 class TooLarge(Exception):
@@ -101,7 +102,7 @@ def describe(value: Any) -> str:
         return _cut(f"str of {len(value)}: {_head_text(value)}")
     if kind is bytes:
         return f"bytes of {len(value)}"
-    if kind in (int, float, bool, complex, type(None), datetime.timedelta) or kind in _MOMENTS:
+    if kind in _SCALARS:
         return _cut(f"{kind.__name__}: {_scalar(value)}")
     if kind in _LISTS or kind in _SETS or kind in _DICTS:
         return _cut(f"{kind.__name__} of {len(value)}: {_head(value)}")
