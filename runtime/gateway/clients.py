@@ -16,6 +16,8 @@ from .caller import Caller
 from .limits import GatewayLimits
 from .workbench import Workbench
 
+Later = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
+
 
 class Clients:
     """Workbenches by client.
@@ -25,8 +27,18 @@ class Clients:
     along (`numbered`).
     """
 
-    def __init__(self, make: Callable[[], Workbench], limits: GatewayLimits, *, many_clients: bool) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Workbench],
+        limits: GatewayLimits,
+        *,
+        many_clients: bool,
+        clock: Callable[[], float] = time.monotonic,
+        later: Later | None = None,
+    ) -> None:
+        """`clock` gives seconds from any beginning; `later` calls back after so many of them (the event loop's)."""
         self._make, self._limits, self._many = make, limits, many_clients
+        self._clock, self._later = clock, later
         self._benches: dict[object, Workbench] = {}
         self._reaper: asyncio.TimerHandle | None = None
 
@@ -36,6 +48,7 @@ class Clients:
 
     def of(self, caller: Caller, session: object) -> tuple[Workbench, str | None]:
         """The state of a client, and its session number where it needs one. Raises `MCPError`."""
+        self._reap()
         number = None
         if not self.numbered(caller):
             key = None if caller.modern else sdk_internals.connection_of(caller.context.session)
@@ -52,7 +65,7 @@ class Clients:
             bench = self._admit(key)
             if not caller.modern:
                 sdk_internals.at_client_end(caller.context.session, lambda: self._end(key))
-        bench.used_at = time.monotonic()
+        bench.used_at = self._clock()
         return bench, number
 
     def close(self) -> None:
@@ -63,7 +76,6 @@ class Clients:
             self._end(key)
 
     def _admit(self, key: object) -> Workbench:
-        self._reap()
         if len(self._benches) >= self._limits.clients:
             numbered = [one for one, bench in self._benches.items() if isinstance(one, str) and not bench.busy]
             if not numbered:
@@ -78,12 +90,12 @@ class Clients:
         """Forget clients that were not heard of for long; look again when the next one may be due."""
         if self._reaper is not None:
             self._reaper.cancel()
-        oldest = time.monotonic() - self._limits.idle_seconds
+        oldest = self._clock() - self._limits.idle_seconds
         for key, bench in list(self._benches.items()):
             if bench.used_at <= oldest and not bench.busy:
                 self._end(key)
-        loop = asyncio.get_running_loop()
-        self._reaper = loop.call_later(max(1.0, self._limits.idle_seconds / 4), self._reap)
+        later = self._later or asyncio.get_running_loop().call_later
+        self._reaper = later(max(1.0, self._limits.idle_seconds / 4), self._reap)
 
     def _end(self, key: Any) -> None:
         bench = self._benches.pop(key, None)
