@@ -69,10 +69,10 @@ class AsyncDriver:
             if message is None:
                 break
             answer = self._program.take(message)
-            if type(answer) is Call:
+            if isinstance(answer, Call):
                 answer = self._start(answer)
             if answer is not None:
-                self._link.queue(cast(bytes, answer))
+                self._link.queue(answer)
                 self._program.check_waiting(self._link.waiting_bytes)
         self._link_flush()
 

@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from . import nursery as nurseries
 from .driver import PLAIN_TYPES, AsyncDriver
@@ -17,8 +17,8 @@ from .errors import SandboxBusy, SandboxClosed, SandboxError, ToolError
 from .frames import FrameError, encode
 from .limits import Limits
 from .link import Link, WorkerGone
-from .outcome import ErrorInfo, Outcome, Status
-from .program import Call, End, Program
+from .outcome import ErrorInfo, Outcome
+from .program import Call, Program
 from .wire import Shape, shapes, tool_specs
 
 CallFunction = Callable[[str, dict[str, Any]], Any]
@@ -199,10 +199,10 @@ class Sandbox:
                 check_at = time.monotonic() + left
                 continue
             answer = program.take(message)
-            if type(answer) is Call:
+            if isinstance(answer, Call):
                 answer = self._call_now(program, call, answer)
             if answer is not None:
-                link.queue(cast(bytes, answer))
+                link.queue(answer)
                 program.check_waiting(link.waiting_bytes)
 
     async def arun(
@@ -325,7 +325,8 @@ class Sandbox:
             program.kill("WorkerDied", f"the worker process ended ({_death(status)})")
 
     def _finish(self, program: Program, link: Link) -> Outcome:
-        end = cast(End, program.end)
+        end = program.end
+        assert end is not None
         lost, self._lost = self._lost, ()
         if end.alive:
             self._next_id = program.next_id
@@ -339,7 +340,7 @@ class Sandbox:
             self._drop_worker()
         seconds = time.monotonic() - program.started
         return Outcome(
-            status=cast(Status, end.status), value=end.value if end.status == "ok" else None,
+            status=end.status, value=end.value if end.status == "ok" else None,
             answered=end.answered, output="".join(program.output), error=end.error,
             calls=program.records(), seconds=seconds, peak_rss_mb=link.peak_rss_mb(seconds),
             variables=dict(self._variables), lost=lost,

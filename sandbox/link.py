@@ -106,7 +106,7 @@ class Link:
     def wait(self, until: float) -> Message | None:
         """The next message, writing what is queued meanwhile; None at the deadline."""
         while True:
-            message = self.incoming.next() if len(self.incoming) else None
+            message = self.incoming.next()
             if message is not None:
                 return message
             if self._outgoing:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .errors import ToolError
 from .frames import FrameBuffer, FrameError, Message, encode
 from .limits import Limits
-from .outcome import CallRecord, ErrorInfo
+from .outcome import CallRecord, ErrorInfo, Status
 from .wire import Shape, encode_result
 
 _TEXT_CHARS = 2_000
@@ -36,7 +36,7 @@ class Call(NamedTuple):
 class End:
     """Why a program is over; `alive` says whether its worker can run another."""
 
-    status: str
+    status: Status
     error: ErrorInfo | None
     alive: bool
     value: Any = None
@@ -63,6 +63,8 @@ class Program:
         self._incoming, self._most_taken = incoming, incoming.taken + limits.max_sent_bytes
         self.started = time.monotonic()
         self.deadline = self.started + limits.wall_seconds
+        self.first_check = self.started + min(limits.wall_seconds, limits.cpu_seconds)
+        """When its time can be up at the earliest."""
         self.output: list[str] = []
         self._records: dict[int, CallRecord] = {}
         self._open: dict[int, tuple[Call, float]] = {}
@@ -130,10 +132,11 @@ class Program:
             self.over("max_output_bytes", f"more than {self.limits.max_output_bytes} bytes of output; print less")
 
     def _take_done(self, message: dict[str, Any]) -> None:
-        self._take_output(message.get("output", ""))
-        if self.end is not None:
-            return  # it was too much
-        status = message.get("status")
+        if "output" in message:
+            self._take_output(message["output"])
+            if self.end is not None:
+                return  # it was too much
+        status: Any = message.get("status")
         if status not in ("ok", "error", "refused", "limit"):
             raise FrameError("unknown status")
         error = message.get("error")
@@ -197,11 +200,6 @@ class Program:
         return [self._records[number] for number in sorted(self._records)]
 
     # -- time
-
-    @property
-    def first_check(self) -> float:
-        """When its time can be up at the earliest."""
-        return self.started + min(self.limits.wall_seconds, self.limits.cpu_seconds)
 
     def check_time(self, cpu_clock: float, paused: bool) -> float:
         """Seconds until the next check; ends the program when its time is up."""

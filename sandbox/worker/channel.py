@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from ..frames import FrameBuffer, Message, encode
 
@@ -65,7 +65,7 @@ class Channel:
         if self._held:
             self._write(b"")
         while True:
-            message = self._incoming.next() if len(self._incoming) else None
+            message = self._incoming.next()
             if message is not None:
                 return message
             try:
@@ -79,7 +79,9 @@ class Channel:
 
     def read_return(self) -> list[Any]:
         """The next return of a call; while a program runs the host sends nothing else."""
-        return cast("list[Any]", self.read())
+        message: Any = self.read()
+        returned: list[Any] = message
+        return returned
 
     def send(self, message: Message) -> None:
         """Write one message."""
@@ -150,7 +152,8 @@ class Channel:
 
     def write(self, text: str, *, last: bool = False) -> None:
         """Print; ends the program when the budget for output is used up. What is printed `last` goes with its end."""
-        self._check()
+        if self.exceeded is not None or not self.running:
+            self._check()
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if size > self.output_left:
             kept = text.encode("utf-8", "replace")[: self.output_left].decode("utf-8", "ignore")

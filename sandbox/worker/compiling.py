@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Collection
-from typing import NoReturn, cast
+from typing import Any, NoReturn
 
 from .ahead import Ahead
 from .checking import Known, check
@@ -38,7 +38,7 @@ def compile_program(
     on each other are sent ahead.
     """
     try:
-        tree = cast(ast.Module, compile(source, filename, "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True))
+        tree: Any = compile(source, filename, "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
         facts = Facts(tree, max_nodes)
         if facts.size > max_nodes:
             raise Refused(Refusal("ProgramTooLarge", f"the program has more than {max_nodes} parts; split it", None))
@@ -54,11 +54,13 @@ def compile_program(
             raise Refused(min(policy.refusals, key=lambda one: one.line or 0))
         if mistake is not None:
             raise Refused(mistake)
-        code = compile(tree, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        code: types.CodeType = compile(
+            tree, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True
+        )
         stray = stray_name(code)
         if stray is not None:  # the policy has a hole: a new kind of syntax, say
             raise Refused(Refusal("NotAllowed", f"the name {stray!r} is reserved", None))
-        return cast(types.CodeType, code)
+        return code
     except SyntaxError as error:
         _syntax_error(error, source)
     except UnicodeEncodeError:

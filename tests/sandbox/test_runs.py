@@ -244,6 +244,30 @@ def test_variables_live_on_and_are_described():
         assert all(len(text) <= 120 for text in outcome.variables.values())
 
 
+def test_variables_are_known_after_every_program_whether_it_touched_them_or_not():
+    one, two, three = "list of 1: [1]", "list of 2: [1, 2]", "list of 3: [1, 2, 3]"
+    steps = [
+        ("a = [1]", {"a": one}), ("1 + 1", {"a": one}), ("b = a", {"a": one, "b": one}),
+        ("b.append(2)", {"a": two, "b": two}), ("print(files.read('x'))", {"a": two, "b": two}),
+        ("nothing_here", {"a": two, "b": two}), ("1 +", {"a": two, "b": two}),
+        ("def f(): a.append(3)", {"a": two, "b": two, "f": "function f"}),
+        ("[f() for _ in range(1)]\n1 / 0", {"a": three, "b": three, "f": "function f"}),
+        ("max = 1", {"a": three, "b": three, "f": "function f", "max": "int: 1"}),
+        ("del max, f", {"a": three, "b": three}), ("import json", {"a": three, "b": three}), ("del a, b", {}), ("2", {}),
+    ]  # fmt: skip
+    with Sandbox() as sandbox:
+        for source, expected in steps:
+            assert _run(sandbox, source).variables == expected, source
+        sandbox.run("a = 1")
+        with pytest.raises(KeyboardInterrupt):  # a worker is lost; the next has no variables
+            sandbox.run("files.read('x')", TOOLS, _interrupt)
+        assert sandbox.run("3").variables == {}
+
+
+def _interrupt(tool: str, arguments: dict[str, Any]) -> Any:
+    raise KeyboardInterrupt
+
+
 def test_what_is_imported_is_not_listed_among_the_variables():
     with Sandbox() as sandbox:
         outcome = _run(sandbox, """
