@@ -33,7 +33,8 @@ PATTERNS = (
     "a", "abc", "A", "1", "12", "2026-03-04", "12:30", "2026-03-04T05:06:07Z", "0x" + "a" * 40,
     "0x" + "a" * 64, "a" * 32, "#aabbcc", "https://example.com/a", "a/b", "a@b.co", "AAAA", "NCT00000001",
     "rs123", "p.V600E", "1:2", "en", "en-US", "12345", "1.0.0", "2026-03", "2026", "a_b", "/a",
-    "CVE-2026-0001", "1h", "1d", "ABC-1",
+    "CVE-2026-0001", "1h", "1d", "ABC-1", "12345678", "12345-678", "2" * 14, "2d6+1",
+    "192.0.2.1", "491701234567", "B" * 57, "a.png", "AS123",
 )  # fmt: skip
 
 
@@ -77,7 +78,8 @@ class Maker:
     def resolved(self, reference: str) -> Any:
         node: Any = self.root
         for step in reference.removeprefix("#").strip("/").split("/"):
-            node = node[step.replace("~1", "/").replace("~0", "~")] if step else node
+            key = step.replace("~1", "/").replace("~0", "~")
+            node = node[int(key) if isinstance(node, list) else key] if step else node
         return node
 
     def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -103,7 +105,8 @@ class Maker:
         if "pattern" in schema:
             import re
 
-            fits = [text for text in PATTERNS if re.search(schema["pattern"], text)]
+            sizes = range(schema.get("minLength", 0), schema.get("maxLength", 1_000) + 1)
+            fits = [text for text in PATTERNS if len(text) in sizes and re.search(schema["pattern"], text)]
             return fits[0] if fits else "x"
         text = TEXTS.get(schema.get("format", ""), "some text")
         return text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
@@ -277,9 +280,9 @@ def test_every_real_listing_becomes_stubs_that_go_round(path: Path) -> None:
     tools = list(read_listings(path))
     rng = random.Random(0)
     done, gone = [], []
-    for one in tools if len(tools) < 2_000 else tools[:: len(tools) // 1_000]:
+    for one in tools:
         (done if round_trip(one, rng) else gone).append(one.full_name)
-    assert len(gone) <= 0.02 * len(done), gone  # patterns that the generator cannot meet, schemas that nothing meets
+    assert len(gone) <= 0.001 * len(tools), gone  # schemas that nothing meets
 
 
 def test_every_stub_of_a_real_listing_compiles_and_fits() -> None:
