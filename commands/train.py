@@ -12,12 +12,12 @@ from ..runtime.home import atlas_home
 from .progress import Progress
 from .report import DONE, note, print_json, safe
 from .running import run_async
-from .settings import resolve
+from .settings import Settings, resolve
 
 if TYPE_CHECKING:
     from ..training.recipes import TrainOptions, TrainResult
 
-RecipeName = Literal["sft", "critical", "rubric", "full"]
+RecipeName = Literal["sft", "critical", "rubric", "full", "router"]
 SelectorName = Literal["model", "counterfactual", "random", "all", "data_flow"]
 RewardName = Literal["rubric", "generic", "outcome", "paper"]
 
@@ -25,7 +25,8 @@ RewardName = Literal["rubric", "generic", "outcome", "paper"]
 def train(
     recipe: Annotated[
         RecipeName | None,
-        typer.Option(help="All replies, critical steps, reinforcement by rubrics, or critical then rubric (full)."),
+        typer.Option(help="All replies, critical steps, reinforcement by rubrics, critical then rubric (full), or "
+                     "the learned router over the pool of atlas.toml by PPO."),
     ] = None,
     selector: Annotated[SelectorName | None, typer.Option(help="Which steps are critical, and who says so.")] = None,
     reward: Annotated[RewardName | None, typer.Option(help="What rollouts are rewarded by.")] = None,
@@ -58,6 +59,16 @@ def train(
         Literal["toolbox", "worlds", "worlds:hard"] | None, typer.Option(help="Whose held-out tasks decide.")
     ] = None,
     eval_limit: Annotated[int | None, typer.Option(min=0, help="Held-out tasks before and after; 0: no trial.")] = None,
+    demonstrations: Annotated[
+        int | None, typer.Option(min=0, help="Router: runs as they should be, imitated before PPO; 0 for none (48).")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART", help="Router: leave `format` or `selection` out of the reward; repeatable."),
+    ] = None,
+    spend_limit: Annotated[
+        float | None, typer.Option(min=0.0, metavar="USD", help="Router: what the models of the pool may cost.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, or cuda where there is one.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; 1 beside other work.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -69,20 +80,23 @@ def train(
         "judge_adapter": judge_adapter, "offline": offline or None, "practice_tools": tuple(practice_tool or ()) or None,
         "group": group, "tasks_per_step": tasks, "temperature": temperature, "learning_rate": learning_rate, "rank": rank,
         "kl_weight": kl_weight, "patience": patience, "suite": suite, "eval_limit": eval_limit, "device": device,
-        "threads": threads,
+        "threads": threads, "demonstrations": demonstrations, "without": tuple(without or ()) or None,
+        "spend_limit": spend_limit,
     }  # fmt: skip
-    named = {name: value for name, value in given.items() if value is not None}
+    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if resume and named:
         raise UsageError(
             f"--resume goes on with the options of the run, and {_flag(next(iter(named)))} was given as well",
             where="atlas train", mend="leave it out, or start a new run without --resume",
         )  # fmt: skip
     home = atlas_home()
-    if not resume and model is None:
+    if not resume:
         found = resolve(home, Path.cwd(), {})
         for notice in found.notices:
             note(safe(notice))
-        named["model"] = found.settings.model
+        named.setdefault("model", found.settings.model)
+        if recipe == "router":
+            named |= _of_the_pool(found.settings)
     _check_extra()
     progress = Progress()
     try:
@@ -91,6 +105,12 @@ def train(
         progress.close()
     _print(result, as_json)
     return DONE
+
+
+def _of_the_pool(settings: Settings) -> dict[str, Any]:
+    """What the router recipe takes from the settings, as it is kept with the run."""
+    pool = {name: one.model_dump() for name, one in settings.models.items()} if settings.models else {}
+    return {"pool": pool, "cost_weight": settings.cost_weight}
 
 
 def _options(named: dict[str, Any]) -> TrainOptions:

@@ -9,6 +9,7 @@ A step becomes a program of one line, `print(ask("laptop", "How many ...", tools
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -89,21 +90,21 @@ def balanced(text: str) -> bool:
 
 
 def kept_rules(
-    replies: Sequence[str], told: int, models: Collection[str], tools: Collection[str]
+    replies: Sequence[str], told: int, models: Collection[str], tools: Collection[str] | None
 ) -> dict[str, bool]:
     """Which rules of the format a whole run of a router kept (the six of R_fmt, field note section 3).
 
-    `replies` are its replies in order, `told` how many results it was given back.
+    `replies` are its replies in order, `told` how many results it was given back; `tools` None does not look at them.
     """
     steps = [read_step(reply) for reply in replies]
     calls = [call for reply in replies for call in _BLOCK["search"].findall(reply)]
     formed = [_CALL.fullmatch(call) for call in calls]
     answers = sum(len(_BLOCK["answer"].findall(reply)) for reply in replies)
-    known = {*tools, ALL, NONE, BEST_OF}
+    known = {*(tools or ()), ALL, NONE, BEST_OF}
     return {
         "tags": all(balanced(reply) for reply in replies),
         "calls": all(formed),
-        "pairs": all(one[1] in models and set(one[2].split(",")) <= known for one in formed if one),
+        "pairs": all(one[1] in models and (tools is None or set(one[2].split(",")) <= known) for one in formed if one),
         "thinks": any(step is not None and step.thought for step in steps),
         "one_answer": answers == 1 and bool(steps) and steps[-1] is not None and steps[-1].kind == "answer",
         "information": len(calls) == told,
@@ -141,7 +142,9 @@ def described(parts: Iterable[tuple[str, str, float | None]]) -> dict[str, str]:
 
 def _value(text: str) -> Any:
     """An answer as the value that it says, else as the text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return text

@@ -44,11 +44,11 @@ class Crew:
     ) -> None:
         await self._stack.aclose()
 
-    def team(self, runtime: Runtime) -> Team:
+    def team(self, runtime: Runtime, router: RouterName | None = None, thinker: Thinker | None = None) -> Team:
         """The pool over one open runtime; use it as a block."""
         return Team(
-            runtime, self.chooser, router=self.router, tell=self.tell, load=self._lend, thinker=self.thinker,
-            purse=self.purse,
+            runtime, self.chooser, router=router or self.router, tell=self.tell, load=self._lend,
+            thinker=thinker or self.thinker, purse=self.purse,
         )  # fmt: skip
 
     async def run(self, runtime: Runtime, task: str, **more: Any) -> Episode:

@@ -41,6 +41,8 @@ class Thinker:
     steps: int = STEPS
     budget: int | None = None
     """Tokens of its prompt; None: as of any run with its policy."""
+    temperature: float | None = None
+    """Of its own replies; None: as of the models that it asks."""
 
 
 def members(pool: Pool) -> dict[str, str]:
@@ -54,9 +56,10 @@ def setup_for(policy: Policy, options: RunOptions, thinker: Thinker, pool: Pool,
         options=replace(
             options, acting="route", loading="servers", max_turns=thinker.steps, constrain_names=False,
             budget=thinker.budget or options.budget,
+            temperature=options.temperature if thinker.temperature is None else thinker.temperature,
         ),
         system=system_text(members(pool), compact=policy.profile == "compact"),
-        functions={ASK: ask}, only=frozenset(),
+        functions={ASK: ask},
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ class Team:
 
     async def ask(
         self, model: str, text: str, *, tools: frozenset[str] | None = None, asked_by: str | None = None,
-        split: str | None = None,
+        split: str | None = None, on_event: Emit | None = None,
     ) -> Episode:  # fmt: skip
         """Have one model of the pool do a text, with all tools or with these servers and tools alone.
 
@@ -142,11 +142,16 @@ class Team:
             "tools": None if tools is None else sorted(tools), "asked_by": asked_by,
         }  # fmt: skip
         begun: list[str] = []
+
+        def follow(event: Event) -> None:
+            begun.append(event.episode)
+            if on_event is not None:
+                on_event(event)
+
         try:
             episode = await self.runtime.run(
                 text, policy=metered, route=route, split=split, setup=Setup(only=tools),
-                spec={"model_spec": member.model, "adapter_spec": member.adapter},
-                on_event=lambda event: begun.append(event.episode),
+                spec={"model_spec": member.model, "adapter_spec": member.adapter}, on_event=follow,
             )  # fmt: skip
         finally:
             route |= {"cost_usd": metered.spent, "unpaid": metered.unpaid}

@@ -128,6 +128,12 @@ async def go_on(manner: Manner, task: PracticeTask, parent: str, after_turn: int
 Work = Callable[[Runtime, Callable[["Event"], None]], Coroutine[Any, Any, Episode]]
 
 
+async def perform(manner: Manner, task: PracticeTask, seed: int, work: Work) -> Rollout:
+    """One rollout that `work` does in the task's place, or the one that the ledger holds under the manner's version."""
+    key = _key(manner, task.name, seed)
+    return _kept(manner, task, key) or await _finish(manner, task, key, seed, work)
+
+
 def _fresh(task: PracticeTask, manner: Manner) -> Work:
     async def run(runtime: Runtime, note: Callable[[Event], None]) -> Episode:
         origin = task.name if task.world_task is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from ...runtime.errors import UsageError
@@ -13,10 +13,12 @@ from ..selectors.counterfactual import CONTINUATIONS
 from ..selectors.selected import SHARE
 from ..suites import SHARES
 
-Recipe = Literal["sft", "critical", "rubric", "full"]
+Recipe = Literal["sft", "critical", "rubric", "full", "router"]
 RewardKind = Literal["rubric", "generic", "outcome", "paper"]
 
-_AT_LEAST_ONE = tuple("group tasks_per_step max_turns epochs step_rows rank continuations least_episodes".split())
+_AT_LEAST_ONE = tuple(
+    "group tasks_per_step max_turns epochs step_rows rank continuations least_episodes ppo_epochs".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,21 @@ class TrainOptions:
     patience: int = 12
     """Steps (of reinforcement) or epochs (of supervision) without progress before a phase ends early; 0 never."""
     least_episodes: int = 8
+    pool: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of the router recipe: the models of the pool as `atlas.toml` has them."""
+    cost_weight: float = 0.02
+    demonstrations: int = 48
+    """Runs of the router as they should be, imitated before it is reinforced; 0: none."""
+    ppo_epochs: int = 2
+    """How often the rollouts of a step are gone through."""
+    gamma: float = 1.0
+    lam: float = 0.95
+    """Of generalised advantage estimation."""
+    value_weight: float = 0.1
+    without: tuple[str, ...] = ()
+    """Parts of the router's reward that are left out, for ablations: `format`, `selection`."""
+    spend_limit: float | None = None
+    """USD that the models of the pool may cost in this run."""
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
@@ -71,13 +88,15 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         _choice("--recipe", self.recipe, get_args(Recipe))
+        for part in self.without:
+            _choice("--without", part, ("format", "selection"))
         _choice("--selector", self.selector, get_args(SelectorKind))
         _choice("--reward", self.reward, get_args(RewardKind))
         if self.suite is not None:
             _choice("--suite", self.suite, tuple(SHARES))
         for name in _AT_LEAST_ONE:
             _least(name, getattr(self, name), 1)
-        for name in ("eval_limit", "fresh_tasks", "patience", "kl_weight"):
+        for name in ("eval_limit", "fresh_tasks", "patience", "kl_weight", "demonstrations"):
             _least(name, getattr(self, name), 0)
         for name in ("steps", "threads"):
             if getattr(self, name) is not None:
@@ -92,8 +111,8 @@ class TrainOptions:
 
     @property
     def supervises(self) -> bool:
-        """Whether the run begins with supervised steps."""
-        return self.recipe != "rubric"
+        """Whether the run begins with supervised steps on logged episodes."""
+        return self.recipe not in ("rubric", "router")
 
     @property
     def reinforces(self) -> bool:
@@ -114,7 +133,7 @@ class TrainOptions:
         """Options read back; what another version stored besides is left out."""
         known = {one.name for one in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
-        return cls(**values | {"practice_tools": tuple(values.get("practice_tools", ()))})
+        return cls(**values | {name: tuple(values.get(name, ())) for name in ("practice_tools", "without")})
 
 
 def _choice(where: str, value: str, choices: tuple[str, ...]) -> None:

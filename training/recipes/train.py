@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +113,11 @@ def check_before(options: TrainOptions, home: Path) -> None:
             f"{options.model} is not a model in this process", where="--model",
             mend="give nano, a .gguf file or hf:owner/name: its weights must be here to be trained",
         )  # fmt: skip
+    if options.recipe == "router" and not options.pool:
+        raise UsageError(
+            "the pool of models is empty", where="atlas.toml: [models.<name>]",
+            mend="add the models that the router may ask to atlas.toml in ATLAS_HOME",
+        )  # fmt: skip
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -149,6 +154,8 @@ class _Run:
             await policy.aclose()
 
     async def _work(self, policy: LlamaPolicy, log: EpisodeStore, practice: EpisodeStore) -> TrainResult:
+        if self.options.recipe == "router":
+            return await self._route(policy, log, practice)
         selection = self._gather(log, policy)
         records = [one.record for one in selection]
         suite = self.options.suite or self.folder.state().get("suite") or suite_of(records) or "toolbox"
@@ -176,7 +183,36 @@ class _Run:
         if scorer is not None:
             self.phases.append(await self._reinforce(learner, selection, pool, practice, ledger, scorer))
         self._check_learned()
-        return await self._finish(learner, selection, before, suite)
+        return await self._finish(
+            learner, len(selection), before, suite, lambda: self._score(learner.policy, "after", suite)
+        )
+
+    async def _route(self, policy: LlamaPolicy, log: EpisodeStore, practice: EpisodeStore) -> TrainResult:
+        """The learned router: demonstrations of the format, then PPO; the pool does the held-out tasks before and after."""
+        from .route import Routed, demonstration_rows
+        from .routing import open_drill, try_router
+
+        suite = self.options.suite or "toolbox"
+        self.folder.note(suite=suite)
+        tasks = {task.name: task for task in fresh_tasks(suite, self.options)}
+        self.told(f"router over {', '.join(self.options.pool)}, {len(tasks)} tasks of {suite}; {self.folder.path}", 0, 0)
+        async with AsyncExitStack() as stack:
+            drill = await open_drill(self.options, self.folder, self.home, policy, practice, stack)
+            self.gathered = True
+            learner = Learner.open(policy, self.options, self.folder)
+            rows, played = await demonstration_rows(drill, learner, list(tasks.values()), self.told)
+            self._note(f"{played} demonstrations were played, {len({row.rollout for row in rows})} solved their task")
+            learner.remember(rows)
+            before = await try_router(learner, log, drill, "before", suite, self.told)
+            if rows:
+                self.phases.append(await imitate(learner, rows, [], self.told))
+            self.phases.append(await Routed(learner, drill, tasks, self.told).run())
+            self._check_learned()
+
+            async def after() -> Score | None:
+                return await try_router(learner, log, drill, "after", suite, self.told)
+
+            return await self._finish(learner, played, before, suite, after)
 
     # -- what there is to learn from
 
@@ -338,7 +374,10 @@ class _Run:
         self.folder.note(**{f"scored_{when}": True}, notes=self.notes)
         return found
 
-    async def _finish(self, learner: Learner, selection: Selection, before: Score | None, suite: str) -> TrainResult:
+    async def _finish(
+        self, learner: Learner, episodes: int, before: Score | None, suite: str,
+        score_after: Callable[[], Awaitable[Score | None]],
+    ) -> TrainResult:  # fmt: skip
         store = AdapterStore(self.home)
         target = store.path_of(self.folder.name)
         path = target / "adapter.gguf"
@@ -347,10 +386,10 @@ class _Run:
             self.folder.note(saved=True)
         shutil.rmtree(self.folder.path / "serving", ignore_errors=True)
         learner.policy.use_adapter(path)
-        after = await self._score(learner.policy, "after", suite)
+        after = await score_after()
         interval, promoted = self._promote(store, before, after)
         result = TrainResult(
-            self.folder.name, self.options.recipe, path, promoted, len(selection), sum(one.rows for one in self.phases),
+            self.folder.name, self.options.recipe, path, promoted, episodes, sum(one.rows for one in self.phases),
             sum(one.steps for one in self.phases), before, after, time.monotonic() - self.began, interval=interval,
             suite=suite if after else None, notes=self.notes,
         )  # fmt: skip

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...runtime.policies.base import Policy
+    from ...runtime.routing.crew import Crew
     from ..evaluate import Progress
 
 _DRAWS = 4_000
@@ -44,6 +45,14 @@ async def score(
 ) -> Score:
     """Run the first `limit` held-out tasks of a suite, greedily."""
     report = await evaluate(suite, split="heldout", model=policy, limit=limit, seed=seed, out=out, progress=progress)
+    return Score(tuple(_row(one) for one in report.results))
+
+
+async def score_crew(
+    crew: Crew, suite: str, *, limit: int, seed: int, out: Path, progress: Progress | None = None
+) -> Score:
+    """Have a pool under its router do the first `limit` held-out tasks of a suite, greedily."""
+    report = await evaluate(suite, split="heldout", crew=crew, limit=limit, seed=seed, out=out, progress=progress)
     return Score(tuple(_row(one) for one in report.results))
 
 

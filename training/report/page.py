@@ -103,7 +103,7 @@ def _families(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, 
 def _curves(metrics: Sequence[Mapping[str, Any]]) -> str:
     panels = []
     taught = [line for line in metrics if line.get("phase") == "imitate"]
-    practised = [line for line in metrics if line.get("phase") in ("reinforce", "replay")]
+    practised = [line for line in metrics if line.get("phase") in ("reinforce", "replay", "route")]
     panels.append(_panel("Supervised loss", {
         "loss": _points(taught, "loss"), "watched episodes": _points(taught, "watched_loss"),
     }))  # fmt: skip
@@ -111,6 +111,7 @@ def _curves(metrics: Sequence[Mapping[str, Any]]) -> str:
         "reward": _points(practised, "reward"), "success": _points(practised, "success"),
         "gates passed": _points(practised, "gates"),
     }, low=0, high=1))  # fmt: skip
+    panels += _routing(practised)
     criteria = sorted({name for line in practised for name in line.get("criteria") or {}})
     panels.append(_panel("Criteria by category", {
         name: [(line["step"], (line.get("criteria") or {}).get(name)) for line in practised] for name in criteria
@@ -125,6 +126,26 @@ def _curves(metrics: Sequence[Mapping[str, Any]]) -> str:
     panels.append(_panel("Groups in which all did equally well", {"groups": _points(practised, "flat_groups")}))
     drawn = [panel for panel in panels if panel]
     return _section("Over the steps", f'<div class="grid2">{"".join(drawn)}</div>') if drawn else ""
+
+
+def _routing(practised: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the learned router earned, part by part, and whom it asked."""
+    routed = [line for line in practised if line.get("phase") == "route"]
+    parts = {name: _points(routed, f"reward_{name}") for name in ("format", "outcome", "selection")}
+    asked = sorted({name for line in routed for name in line.get("asked") or {}})
+    rules = sorted({name for line in routed for name in line.get("rules") or {}})
+    return [
+        _panel("Parts of the router's reward", parts),
+        _panel("Rules of the format that were kept", {
+            name: [(line["step"], (line.get("rules") or {}).get(name)) for line in routed] for name in rules
+        }, low=0, high=1),
+        _panel("Models asked, share", {
+            name: [(line["step"], (line.get("asked") or {}).get(name)) for line in routed] for name in asked
+        }, low=0, high=1),
+        _panel("USD a task", {"USD": _points(routed, "usd")}),
+        _panel("Value loss", {"loss": _points(routed, "loss_value")}),
+        _panel("What the critic saw coming", {"explained variance": _points(routed, "explained_variance")}),
+    ]  # fmt: skip
 
 
 def _panel(

@@ -1,0 +1,89 @@
+"""A router's run as it should be, in the policy's own tokens: what a small policy imitates before it is reinforced.
+
+Sampling alone never finds the format with a model that was not taught to follow instructions. A demonstration asks a right
+member (see `rewards.right_models`) for the whole task and answers with what came back.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.policies.base import Proposal, Sampling
+from ...runtime.route_acting import ALL
+from .rewards import Tried, right_models
+
+if TYPE_CHECKING:
+    from ...runtime.conversation import Conversation
+    from ...runtime.policies.llama import LlamaPolicy
+    from ...runtime.policies.name_state import Names
+
+_THOUGHT_CHARS = 60
+_GAVE_UP = re.compile(r"ToolError: \S+ gave up: (.*?)</information>", re.DOTALL)
+_INFORMATION = re.compile(r"<information>(.*)</information>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to ask with which tool, and what is thought of it."""
+
+    model: str
+    tool: str
+    thought: str
+
+
+def plan_for(name: str, tried: Mapping[str, Tried], strengths: Mapping[str, str], *, cost_weight: float, seed: int) -> Plan:
+    """A right member of the pool for a task, drawn where there are several; with the one server that it used, or all."""
+    rng = random.Random(f"{seed}:{name}")
+    model = rng.choice(sorted(right_models(tried, cost_weight)))
+    used = tried[model].tools
+    tool = used[0] if len(used) == 1 and rng.random() < 0.5 else ALL
+    return Plan(model, tool, " ".join(strengths.get(model, "").split())[:_THOUGHT_CHARS] or model)
+
+
+class Demonstrating:
+    """Writes the two replies of a plan in the tokens of a policy, without sampling."""
+
+    def __init__(self, policy: LlamaPolicy, task: str, plan: Plan) -> None:
+        self._policy, self._task, self._plan = policy, task, plan
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._policy, name)
+
+    def pinned(self, *adapter: Any, name: str | None = None) -> Demonstrating:
+        """Itself: what it writes does not depend on weights."""
+        return self
+
+    async def propose(
+        self, conversation: Conversation, sampling: Sampling, *,
+        names: Names | None = None, on_text: Callable[[str], None] | None = None,
+    ) -> Proposal:  # fmt: skip
+        """The reply that the plan has for the conversation as it stands."""
+        last = conversation.messages[-1]
+        text = self._ask() if last["role"] == "user" else answer_to(last["content"])
+        template = self._policy.template
+        end = min(template.ends, default=template.tokenizer.eos)
+        ids = [*template.tokenizer.encode(text), end]
+        prompt = conversation.size()
+        return Proposal(text, ids, None, None, prompt, len(ids), sampler={"demonstration": True, "greedy": True})
+
+    def _ask(self) -> str:
+        plan = self._plan
+        return f"<think>{plan.thought}</think><search>{plan.model}@@{plan.tool}: {self._task}</search>"
+
+
+def answer_to(information: str) -> str:
+    """The reply that hands on what came back."""
+    gave_up = _GAVE_UP.search(information)
+    found = _INFORMATION.search(information)
+    said = gave_up[1] if gave_up else found[1].strip() if found else information.strip()
+    return f"<think>{'it cannot be done' if gave_up else 'it answered'}</think><answer>{said}</answer>"
+
+
+def as_text(value: Any) -> str:
+    """An answer as a router writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
