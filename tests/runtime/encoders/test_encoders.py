@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from atlas.runtime.encoders.minilm import MiniLM
+from atlas.runtime.encoders.minilm import PACKAGE, MiniLM
 from atlas.runtime.encoders.naming import KEY_VARIABLE, load_encoder
 from atlas.runtime.policies import nano_path
 from atlas.runtime.policies.errors import BadModelFile, EndpointBroken, EndpointDown, EndpointRefused, ModelNotFound
@@ -152,3 +155,24 @@ def test_an_encoder_that_nobody_knows_is_refused():
     with pytest.raises(ModelNotFound, match="no encoder"):
         encoder_named("gte-large")
     assert load_encoder("none") is None and encoder_named("words") is None
+
+
+def test_the_small_encoder_needs_no_torch(tmp_path: Path):
+    folder = write_folder(tmp_path / "model")
+    program = f"""
+import sys
+from pathlib import Path
+from atlas.runtime.encoders.minilm import PACKAGE, MiniLM
+print(MiniLM(Path({str(folder)!r})).encode(["find the files"]).shape)
+print([name for name in ("torch", "transformers", "sentence_transformers", "onnxruntime") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=300)
+    assert done.stdout.split("\n")[:2] == ["(1, 32)", "[]"]
+
+
+@pytest.mark.skipif(find_spec(PACKAGE) is None, reason="the extra `embed` is not installed")
+def test_the_real_small_encoder_knows_what_is_near():
+    encoder = load_encoder("minilm")
+    assert encoder is not None
+    rain, weather, music = encoder.encode(["Will it rain tomorrow?", "get the weather forecast", "play a song"])
+    assert rain @ weather > 0.3 > rain @ music
