@@ -33,6 +33,7 @@ from atlas.sandbox.worker.policy import SPECIAL_METHODS, Policy
 
 from . import dialect_corpus, dialect_programs, hostile_cves, hostile_libraries, hostile_programs, support
 from . import program_maker as maker
+from .recursion_maker import endless
 
 SPECS = tool_specs(support.ECHO)
 _BY_THE_COMPILER = {"__module__", "__qualname__", "__doc__", "__classcell__", "__class__", "__firstlineno__",
@@ -133,6 +134,11 @@ class Running:
         assert (outcome.error is None) == (outcome.status == "ok")
         return outcome
 
+    def endless(self, source: str) -> None:
+        """Recursion without end is an error, or takes too much time or memory; it never ends the worker."""
+        outcome = self.program(source)
+        assert outcome.status == "limit" or outcome.error.type == "RecursionError", (outcome.status, outcome.error)
+
     def same(self, source: str) -> bool:
         """A program of the dialect gives what CPython gives; False where a limit ended it."""
         self._forget()
@@ -214,6 +220,9 @@ def main() -> int:
             elif made < 0.8:
                 kind, data = "compiler", maker.damaged(choose.choice(known), choose, known)
                 counts["accepted"] += compiler(data) is not None
+            elif made < 0.81:
+                kind, data = "recursion", endless(choose.getrandbits(48))
+                running.endless(data)
             elif made < 0.9:
                 kind, data = "sandbox", maker.damaged(choose.choice(known), choose, known)
                 running.program(data)

@@ -11,6 +11,7 @@ import pytest
 from atlas.sandbox import Limits, Outcome, Sandbox
 
 from . import support
+from .recursion_maker import endless
 
 DEEP = "x = []\nfor i in range(100_000): x = [x]\n"
 ENDLESS = {
@@ -119,6 +120,13 @@ def test_deep_data_does_not_leave_the_program(sandbox: Sandbox, name: str) -> No
     source, end = REFUSED[name]
     outcome = _run(sandbox, source)
     assert outcome.error is not None and (outcome.status, outcome.error.type) == end, outcome
+
+
+def test_random_ways_of_recursion_are_recursion_errors(sandbox: Sandbox) -> None:
+    for seed in range(20):
+        outcome = sandbox.run(endless(seed))
+        assert outcome.error is not None and outcome.error.type == "RecursionError", (outcome, endless(seed))
+    support.works(sandbox)
 
 
 def test_a_program_can_catch_the_recursion_of_coroutines(sandbox: Sandbox) -> None:
