@@ -93,6 +93,9 @@ async def open_toolspace(space: Toolspace, *, refresh: bool = False) -> AsyncIte
     encoder = _encoder(found.settings.search_encoder) if space.searched else None
     if space.listings is not None:
         with _listed(space.listings, encoder) as view:
+            meaning = getattr(view.index, "meaning", None)
+            if meaning is not None:
+                await meaning.prepared()
             yield view
         return
     for notice in found.notices:

@@ -6,6 +6,7 @@ Whatever goes wrong, searching goes on by words: the trouble is said once, and t
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -21,7 +22,7 @@ from .vectors import VectorCache, text_key
 from .words import plain
 
 Notify = Callable[[str], None]
-BATCH = 256
+BATCH = 128
 """Texts that are encoded, and kept, at once."""
 ASKED_AGAIN_SECONDS = 60.0
 """So long an encoder that failed is left alone."""
@@ -69,6 +70,16 @@ class Meaning:
         """Make the vectors now; takes minutes for thousands of tools that were never encoded. `stop` ends it early."""
         self._trying(self._ready)
 
+    async def prepared(self) -> None:
+        """`prepare` without holding up anything else; who gives up waiting ends it."""
+        work = asyncio.create_task(asyncio.to_thread(self.prepare))
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self.stop()
+            await work
+            raise
+
     def stop(self) -> None:
         """Make no more vectors; what was made is kept."""
         self._stopped.set()
@@ -89,6 +100,8 @@ class Meaning:
             return None
 
     def _fail(self, problem: Exception) -> None:
+        if self._stopped.is_set():
+            return
         self._failed_at = self._clock()
         place = getattr(problem, "where", "")
         told = f"{place}: {problem}" if place else f"{type(problem).__name__}: {problem}"

@@ -228,7 +228,10 @@ class Registry:
 
     async def _connected(self, server: Server) -> Connection:
         try:
-            return await server.connected(self._starting, self._note_start)
+            connection = await server.connected(self._starting, self._note_start)
+            if self._space is None:  # its list was another one
+                await self.prepare_search()
+            return connection
         except ServerError as error:
             error.fate = "not_sent"
             error.message += "; the call was not sent"
@@ -241,15 +244,8 @@ class Registry:
     async def prepare_search(self) -> None:
         """Make the vectors of all tools that have none, which takes long for thousands; nothing without an encoder."""
         meaning = self._toolspace().index.meaning if self._meant is not None else None
-        if meaning is None:
-            return
-        work = asyncio.create_task(asyncio.to_thread(meaning.prepare))
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            meaning.stop()
-            await work
-            raise
+        if meaning is not None:
+            await meaning.prepared()
 
     async def refresh(self, server_name: str | None = None) -> None:
         """List all servers again, or the one of that name (identifier or original); starts and stops them.
@@ -265,6 +261,7 @@ class Registry:
             raise UnknownTool(f"no server {server_name!r}" + (f", did you mean {close[0]!r}?" if close else ""),
                               where=str(server_name), mend=f"known servers: {', '.join(self._servers) or 'none'}")
         await self._list(chosen)
+        await self.prepare_search()
 
     async def _list(self, servers: Sequence[Server]) -> None:
         outside = [server.server_name for server in servers if server.config is not None]
@@ -286,6 +283,8 @@ class Registry:
 
     def _forget_space(self) -> None:
         if self._space is not None:
+            if self._meant is not None and (meaning := self._space.index.meaning) is not None:
+                meaning.stop()
             self._space.close()
         self._space = self._cards = None
 

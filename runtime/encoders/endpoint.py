@@ -15,6 +15,10 @@ from ..policies.http_wire import transport
 
 _AT_ONCE = 64
 _SECONDS = 120.0
+_QUERY_TEXTS = 32
+"""So few texts are a question that somebody waits for ..."""
+_QUERY_SECONDS = 10.0
+"""... so long."""
 _TEXT_CHARS = 8_000
 _ANSWER_BYTES = 64_000_000
 
@@ -37,8 +41,9 @@ class EndpointEncoder:
 
         found: list[list[float]] = []
         verify, trust_env = transport(self._base)
+        seconds = _QUERY_SECONDS if len(texts) <= _QUERY_TEXTS else _SECONDS
         try:
-            with httpx.Client(headers=self._headers, timeout=_SECONDS, verify=verify, trust_env=trust_env) as client:
+            with httpx.Client(headers=self._headers, timeout=seconds, verify=verify, trust_env=trust_env) as client:
                 for first in range(0, len(texts), _AT_ONCE):
                     found += self._asked(client, [text[:_TEXT_CHARS] or " " for text in texts[first : first + _AT_ONCE]])
         except httpx.HTTPError as problem:

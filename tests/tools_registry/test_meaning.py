@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from atlas.tools_registry.meaning import ASKED_AGAIN_SECONDS, BATCH, Meaning, to
 from atlas.tools_registry.search import Meant, StoredIndex
 from atlas.tools_registry.stored import ReadPart, open_space, store_space
 from atlas.tools_registry.vectors import VectorCache
+
+from ..waiting import PATIENCE_SECONDS
 
 CONCEPTS = (("rain", "weather", "forecast"), ("letter", "mail", "message"), ("walk", "hike", "trails"))
 MEANT = {word: place for place, words in enumerate(CONCEPTS) for word in words}
@@ -105,7 +108,7 @@ def test_thousands_are_encoded_in_batches_and_an_interrupted_start_is_gone_on_wi
 
     encoder.encode = once  # type: ignore[method-assign]
     cut_short.prepare()
-    assert encoder.batches == [BATCH] and said == ["encoding 768 tools for the search; this is done once"]
+    assert encoder.batches == [BATCH] and said == [f"encoding {3 * BATCH} tools for the search; this is done once"]
     assert cut_short.near(["rain"]) is None
     later = Concepts()
     Meaning(later, lambda: many, len(many), cache=VectorCache(tmp_path / "c.db")).prepare()
@@ -217,3 +220,31 @@ def test_a_registry_prepares_its_search_and_asks_only_about_a_tool_that_changed(
     assert asyncio.run(asked()) == []
     listed("The weather.", "Something new.")
     assert asyncio.run(asked()) == ["sky: t1. Something new."]
+
+
+def test_who_gives_up_waiting_for_the_vectors_ends_their_making(tmp_path: Path) -> None:
+    many = [tool("s", f"tool_{number}") for number in range(3 * BATCH)]
+    started = threading.Event()
+    go_on = threading.Event()
+
+    class Slow(Concepts):
+        def encode(self, texts: Sequence[str]) -> Vectors:
+            started.set()
+            assert go_on.wait(PATIENCE_SECONDS)
+            return super().encode(texts)
+
+    encoder = Slow()
+    told: list[str] = []
+    meaning = Meaning(encoder, lambda: many, len(many), notify=told.append)
+
+    async def main() -> None:
+        waiting = asyncio.create_task(meaning.prepared())
+        assert await asyncio.to_thread(started.wait, PATIENCE_SECONDS)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(main())
+    assert encoder.batches == [BATCH] and len(told) == 1
