@@ -35,7 +35,8 @@ class AsyncDriver:
         self._loop.add_reader(self._link.source, self._guarded, self._readable)
         try:
             self._guarded(self._link_flush)
-            self._guarded(self._check_time)
+            first = max(0.0, self._program.first_check - time.monotonic())
+            self._timer = self._loop.call_later(first, self._guarded, self._check_time)
             await self._done
         except WorkerGone:
             await self._outlast()
