@@ -94,6 +94,7 @@ def _line(name: str, model: PoolModel) -> str:
         parts.append(f"at most {model.spend_limit:g} USD")
     if model.timeout_seconds:
         parts.append(f"{model.timeout_seconds:g} s a reply")
+    parts += [word for word, said in (("scores others", model.scores), ("sees pictures", model.vision)) if said]
     if model.strengths:
         parts.append(model.strengths)
     return "  ".join(parts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .conversation import Conversation, Role
 from .episodes.journal import Prompt
-from .errors import BudgetError
+from .errors import BudgetError, UsageError
 from .messages import Step, rebased_message
 from .policies.base import Proposal
 from .prompt import first_message
@@ -25,13 +25,17 @@ REBASE_EVERY = 3
 class Prompting:
     """The conversation of one run, with what is needed to log each turn's part of it."""
 
-    def __init__(self, policy: Policy, system: str, view: View, task: str, budget: int) -> None:
+    def __init__(
+        self, policy: Policy, system: str, view: View, task: str, budget: int, pictures: Sequence[str] = ()
+    ) -> None:
+        """`pictures` are `data:` addresses that an endpoint reads beside the task."""
         self.policy = policy
         self.system = system
         self.view = view
         self.task = task
         self.budget = budget
-        self.conversation: Conversation = policy.conversation(system)
+        self._pictures = pictures
+        self.conversation: Conversation = self._new()
         self._count_base: int | None = None
         self._logged: list[int] | None = None
         """Ids that are in the log already: the last prompt and its reply."""
@@ -109,7 +113,7 @@ class Prompting:
         for keep_stubs, keep_steps, keep_variables, tokens in _diets(len(stubs), len(steps), len(variables)):
             first = first_message(self._index, stubs[len(stubs) - keep_stubs :], self.task)
             text = rebased_message(first, steps[len(steps) - keep_steps :], variables[:keep_variables], result(tokens))
-            conversation = self.policy.conversation(self.system)
+            conversation = self._new()
             if conversation.size_with("user", text) <= self.budget * 3 // 4:
                 self.conversation, self._fresh, self._rebased_at = conversation, True, turn
                 self._add("user", text)
@@ -121,11 +125,22 @@ class Prompting:
         self._index = self.view.server_index()
         for row in turns:
             if row.role == "user":
-                self.conversation, self._fresh = self.policy.conversation(self.system), True
+                self.conversation, self._fresh = self._new(), True
             self._add("user" if row.role == "user" else "result", row.prompt_text)
             self.replied(_proposal_of(row))
         if turns:
             self.view.shown = list(turns[-1].in_view)
+
+    def _new(self) -> Conversation:
+        conversation = self.policy.conversation(self.system)
+        attach = getattr(conversation, "attach", None)
+        if self._pictures:
+            if attach is None:
+                raise UsageError(
+                    f"{self.policy.identity.model} takes no pictures", where="images", mend="ask an endpoint that does"
+                )
+            attach(self._pictures)
+        return conversation
 
     def _add(self, role: Role, text: str) -> None:
         if role == "user":

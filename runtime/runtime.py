@@ -34,6 +34,7 @@ from .lending import Lending
 from .loop import Run
 from .observed import Observed
 from .options import MAX_TURNS, Acting, RunOptions
+from .pictures import as_data
 from .policies.pinning import pinned
 from .prompt import system_text
 from .prompting import Prompting
@@ -162,6 +163,11 @@ class Runtime:
         from .encoders.naming import load_encoder
 
         return load_encoder(self._search_encoder)
+
+    @property
+    def results(self) -> Path:
+        """The folder of results that were kept in files, pictures among them."""
+        return self._results
 
     @property
     def registry(self) -> Registry:
@@ -364,7 +370,8 @@ class Runtime:
             view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend,
             lanes=self._lanes(), kept=Kept(self._results, journal.episode), functions=setup.functions,
         )  # fmt: skip
-        prompting = Prompting(policy, setup.system or _system(policy, options), view, task, options.budget_tokens(policy))
+        prompting = Prompting(policy, setup.system or _system(policy, options), view, task, options.budget_tokens(policy),
+                              as_data(setup.images))  # fmt: skip
         with Sandbox(
             self._limits, unsafe=self._unsafe, check=options.precheck, overlap=options.overlap
         ) as sandbox, self._pausing(sandbox):
@@ -433,7 +440,8 @@ class Runtime:
         return self._now().timestamp() if self._now else time.time()
 
     def _settings(self, policy: Policy, options: RunOptions, setup: Setup) -> dict[str, Any]:
-        part = {} if setup.only is None else {"only": sorted(setup.only)}
+        part: dict[str, Any] = {} if setup.only is None else {"only": sorted(setup.only)}
+        part |= {"images": list(setup.images)} if setup.images else {}
         return options.to_json() | part | {
             "budget": options.budget_tokens(policy), "system": setup.system or _system(policy, options),
             "workspace": str(self.workspace), "mcp": [str(path.resolve()) for path in self._mcp],

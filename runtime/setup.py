@@ -31,6 +31,8 @@ class Setup:
     options: RunOptions | None = None
     system: str | None = None
     functions: Mapping[str, HostFunction] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    """Files of pictures that belong to the task, for an endpoint that sees."""
     only: frozenset[str] | None = None
     """Servers and tools (`server.tool`) that its programs may call."""
 
@@ -45,4 +47,7 @@ def as_recorded(setup: Setup, record: Record | None) -> Setup:
         return setup
     settings = record.episode.settings
     only = settings.get("only")
-    return replace(setup, system=settings.get("system"), only=None if only is None else frozenset(only))
+    return replace(
+        setup, system=settings.get("system"), only=None if only is None else frozenset(only),
+        images=tuple(settings.get("images", ())),
+    )  # fmt: skip

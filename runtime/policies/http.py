@@ -7,7 +7,7 @@ proposal says so (`token_ids` is None, `sampler["token_ids"]` is False) and trai
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -22,6 +22,8 @@ from .http_wire import Patience, Wire
 from .name_state import Names
 
 DEFAULT_CONTEXT_TOKENS = 8192
+PICTURE_TOKENS = 1_600
+"""What a picture is counted as before the endpoint reports the size of a prompt."""
 _CALL_ID = "atlas0001"
 _LISTED_MODELS = 8
 # What is left out, one after the other, when a server refuses a request that asks for it.
@@ -109,6 +111,16 @@ class HttpConversation(Conversation):
         self._policy = policy
         self._reported = 0
         self._reported_messages = 0
+        self._pictures: tuple[str, ...] = ()
+
+    def attach(self, pictures: Sequence[str]) -> None:
+        """Put pictures (as `data:` addresses) beside the first user message."""
+        self._pictures = tuple(pictures)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """What was attached."""
+        return self._pictures
 
     def size(self) -> int:
         """Tokens of the prompt if the policy were asked now: reported, counted, or an upper bound."""
@@ -123,7 +135,7 @@ class HttpConversation(Conversation):
         self._reported, self._reported_messages = prompt_tokens, len(self.messages)
 
     def _size(self, texts: list[str]) -> int:
-        known = self._reported or OPENING_TOKENS
+        known = self._reported or OPENING_TOKENS + PICTURE_TOKENS * len(self._pictures)
         return known + bound(texts[self._reported_messages :], self._policy.count)
 
     def _add(self, role: Role, text: str) -> None:
@@ -267,11 +279,15 @@ class HttpPolicy:
             **_EXTRAS[self._extras],
         }
 
-    def _messages(self, conversation: HttpConversation) -> list[dict[str, str]]:
-        messages = [self._message(message) for message in conversation.messages]
+    def _messages(self, conversation: HttpConversation) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = [self._message(message) for message in conversation.messages]
         if self._merge_system and len(messages) > 1:
             system, first = messages[0], messages[1]
             messages[:2] = [{"role": "user", "content": f"{system['content']}\n\n{first['content']}"}]
+        if conversation.pictures:
+            asked = next(message for message in messages if message["role"] == "user")
+            shown = [{"type": "image_url", "image_url": {"url": one}} for one in conversation.pictures]
+            asked["content"] = [{"type": "text", "text": asked["content"]}, *shown]
         return messages
 
     def _message(self, message: dict[str, str]) -> dict[str, str]:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...sandbox.errors import ToolError
+from ..pictures import NoPicture, picture_file
 from ..policies.errors import ModelError
-from ..route_acting import ALL, NONE
-from .errors import SpendingError
+from ..route_acting import ALL, BEST_OF, NONE
+from .best_of import CANDIDATES, MOST
+from .errors import PoolError, SpendingError
 
 if TYPE_CHECKING:
     from ..episodes.episode import Episode
@@ -22,7 +24,10 @@ ASK = "ask"
 _NAMES = {"type": "array", "items": {"type": "string"}}
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {"model": {"type": "string"}, "text": {"type": "string"}, "tools": _NAMES},
+    "properties": {
+        "model": {"type": "string"}, "text": {"type": "string"}, "tools": _NAMES,
+        "images": {"type": "array", "items": {}}, "best_of": {"type": "integer", "default": 1},
+    },
     "required": ["model", "text"],
 }
 
@@ -44,9 +49,15 @@ class Ask:
             raise ToolError(f"no model {model!r}; there are {', '.join(self._team.pool)}", kind="invalid")
         if not isinstance(text, str) or not text.strip():
             raise ToolError("ask takes the text of a question", kind="invalid")
-        only = self._tools(tools)
+        only, count = self._tools(tools), self._count(arguments)
+        images = self._images(arguments.get("images") or [])
         try:
-            found = await self._team.ask(model, text, tools=only, asked_by=episode, split=self._split)
+            model = self._team.seeing(model) if images else model
+            found = await self._team.ask_best(
+                model, text, count=count, tools=only, images=images, asked_by=episode, split=self._split
+            )
+        except PoolError as problem:
+            raise ToolError(f"{problem.message}; {problem.mend}", kind="invalid") from None
         except SpendingError as problem:
             raise ToolError(problem.message, kind="budget") from None
         except ModelError as problem:
@@ -63,11 +74,27 @@ class Ask:
             raise ToolError("tools takes a list of names of servers or tools", kind="invalid")
         if ALL in named:
             return None
-        known = self._team.tool_names()
-        wrong = [one for one in named if one not in known and one != NONE]
+        known = {*self._team.tool_names(), NONE, BEST_OF}
+        wrong = [one for one in named if one not in known]
         if wrong:
             raise ToolError(f"no server or tool {wrong[0]!r}", kind="invalid")
-        return frozenset(named) - {NONE}
+        if list(named) == [BEST_OF]:  # by itself it says how often, not with which tools
+            return None
+        return frozenset(named) - {NONE, BEST_OF}
+
+    def _count(self, arguments: dict[str, Any]) -> int:
+        """How many candidates the best answer is chosen from."""
+        count = arguments.get("best_of", 1)
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST:
+            raise ToolError(f"best_of takes a whole number from 1 to {MOST}", kind="invalid")
+        return CANDIDATES if count == 1 and BEST_OF in (arguments.get("tools") or ()) else count
+
+    def _images(self, handles: object) -> tuple[str, ...]:
+        listed = handles if isinstance(handles, list) else [handles]
+        try:
+            return tuple(picture_file(one, self._team.runtime.results) for one in listed)
+        except NoPicture as problem:
+            raise ToolError(str(problem), kind="invalid") from None
 
 
 def answer_of(model: str, episode: Episode) -> Any:

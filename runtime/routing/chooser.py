@@ -27,8 +27,10 @@ class Chooser:
     def __init__(
         self, pool: Pool, store: EpisodeStore, home: Path | None, *, encoder: str = WORDS, cost_weight: float = COST_WEIGHT
     ) -> None:
-        self.pool, self.cost_weight = pool, cost_weight
-        self.memory = Memory(home, store, pool, encoder)
+        self.pool, self.cost_weight = pool.workers, cost_weight
+        self.whole = pool
+        """With the models that only score."""
+        self.memory = Memory(home, store, self.pool, encoder)
         self.loaded = False
 
     def load(self, notify: Notify | None = None) -> None:

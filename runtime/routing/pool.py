@@ -57,6 +57,10 @@ class PoolModel(BaseModel):
     """One reply may take this long; after it the task goes to another model."""
     spend_limit: _Amount | None = None
     """USD that this model may cost in one command."""
+    scores: bool = False
+    """It says how good the work of others is, for `best_of`, and does no task itself."""
+    vision: bool = False
+    """It is an endpoint that takes pictures."""
     api_key_variable: _Text | None = None
     """The environment variable that holds the key of the endpoint; the key is sent to this endpoint only."""
 
@@ -104,6 +108,16 @@ class Pool(Mapping[str, PoolModel]):
     def __len__(self) -> int:
         return len(self._models)
 
+    @property
+    def workers(self) -> Pool:
+        """Those that do tasks."""
+        return Pool({name: one for name, one in self.items() if not one.scores})
+
+    @property
+    def scorer(self) -> str | None:
+        """The first one that scores, if any."""
+        return next((name for name, one in self.items() if one.scores), None)
+
     def named(self, names: list[str]) -> Pool:
         """The models of these names. Raises `PoolError` for one that is not here."""
         for name in names:
@@ -141,6 +155,10 @@ def _read_one(path: Path, name: str, table: object) -> PoolModel:
     if found.api_key_variable is not None and not found.is_endpoint:
         raise PoolError(
             f"{found.model} takes no key", where=f"{where} api_key_variable", mend="remove the key, or name an endpoint"
+        )
+    if found.vision and not found.is_endpoint:
+        raise PoolError(
+            f"{found.model} takes no pictures", where=f"{where} vision", mend="remove the key, or name an endpoint that does"
         )
     return found if found.is_endpoint else _beside(path, found)
 

@@ -50,7 +50,9 @@ def members(pool: Pool) -> dict[str, str]:
     return described((name, one.strengths, one.cost_usd(*USUAL_USE)) for name, one in pool.items())
 
 
-def setup_for(policy: Policy, options: RunOptions, thinker: Thinker, pool: Pool, ask: Ask) -> Setup:
+def setup_for(
+    policy: Policy, options: RunOptions, thinker: Thinker, pool: Pool, ask: Ask, *, scores: bool
+) -> Setup:
     """A run of the router: its own system text, the steps of its format, and nothing to call but `ask`."""
     return Setup(
         options=replace(
@@ -58,7 +60,7 @@ def setup_for(policy: Policy, options: RunOptions, thinker: Thinker, pool: Pool,
             budget=thinker.budget or options.budget,
             temperature=options.temperature if thinker.temperature is None else thinker.temperature,
         ),
-        system=system_text(members(pool), compact=policy.profile == "compact"),
+        system=system_text(members(pool), compact=policy.profile == "compact", best_of=scores),
         functions={ASK: ask},
     )  # fmt: skip
 
@@ -75,7 +77,7 @@ async def route_by_steps(
     runtime = team.runtime
     episode = await runtime.run(
         task, on_event=on_event, split=split, policy=metered, route=route,
-        setup=setup_for(policy, runtime.options, thinker, team.pool, ask), **more,
+        setup=setup_for(policy, runtime.options, thinker, team.pool, ask, scores=team.scores), **more,
     )  # fmt: skip
     return _noted(team, episode, route, metered, ask), ask
 
@@ -107,4 +109,4 @@ def asked_step(episode: Episode) -> dict[str, Any]:
     return {
         "model": route.get("model"), "tools": route.get("tools"), "episode": episode.id, "status": episode.status,
         "cost_usd": route.get("cost_usd", 0.0),
-    }  # fmt: skip
+    } | ({"best_of": route["best_of"]} if "best_of" in route else {})  # fmt: skip

@@ -18,8 +18,9 @@ from ..policies.errors import ModelError
 from ..policies.pinning import pinned
 from ..setup import Setup
 from .asking import ASK, Ask
+from .best_of import HOT, mark, steps_of
 from .chooser import Chooser, servers_for
-from .errors import NoRouter, SpendingError
+from .errors import NoRouter, PoolError, SpendingError
 from .loading import load_member
 from .spending import Metered, Purse
 from .steps import Thinker, route_by_steps
@@ -27,6 +28,7 @@ from .steps import Thinker, route_by_steps
 if TYPE_CHECKING:
     from ...sandbox import Outcome
     from ..episodes.episode import Episode
+    from ..options import RunOptions
     from ..policies.base import Policy
     from ..runtime import Runtime
     from .pool import Pool, PoolModel
@@ -88,6 +90,11 @@ class Team:
         """Its models."""
         return self._chooser.pool
 
+    @property
+    def scores(self) -> bool:
+        """Whether the best of several answers can be told."""
+        return self._chooser.whole.scorer is not None
+
     def tool_names(self) -> frozenset[str]:
         """Every server and tool that a model can be given."""
         return frozenset({*self.runtime.registry.cards, *(one.name for one in self.runtime.registry.servers)})
@@ -129,11 +136,13 @@ class Team:
 
     async def ask(
         self, model: str, text: str, *, tools: frozenset[str] | None = None, asked_by: str | None = None,
-        split: str | None = None, on_event: Emit | None = None,
+        split: str | None = None, on_event: Emit | None = None, images: tuple[str, ...] = (),
+        options: RunOptions | None = None,
     ) -> Episode:  # fmt: skip
         """Have one model of the pool do a text, with all tools or with these servers and tools alone.
 
-        Raises `PoolError` for a name that is not in the pool, `ModelError` and `SpendingError`.
+        `images` are files that the model is shown. Raises `PoolError` for a name that is not in the pool, `ModelError` and
+        `SpendingError`.
         """
         member = self.pool.named([model])[model]
         metered = Metered(pinned(await self._policy(model)), model, member, self.purse)
@@ -150,7 +159,7 @@ class Team:
 
         try:
             episode = await self.runtime.run(
-                text, policy=metered, route=route, split=split, setup=Setup(only=tools),
+                text, policy=metered, route=route, split=split, setup=Setup(options, only=tools, images=images),
                 spec={"model_spec": member.model, "adapter_spec": member.adapter}, on_event=follow,
             )  # fmt: skip
         finally:
@@ -161,6 +170,65 @@ class Team:
         shown = "all tools" if tools is None else ", ".join(sorted(tools)) or "no tools"
         self._tell(f"{model} was asked with {shown}: {episode.status}, {metered.spent:.6f} USD")
         return replace(episode, route=route)
+
+    async def ask_best(self, model: str, text: str, *, count: int, tools: frozenset[str] | None, **more: Any) -> Episode:
+        """The best of `count` tries at a text, by the pool's scoring model; the tools are those that only read then.
+
+        Raises what `ask` raises, and `PoolError` where the pool has no model that scores.
+        """
+        if count == 1:
+            return await self.ask(model, text, tools=tools, **more)
+        scorer = self._scorer()
+        reading = frozenset(name for name in self._named(tools) if _reads(self.runtime.registry.cards, name))
+        usual = self.runtime.options
+        marked: list[tuple[float, int, Episode]] = []
+        for number in range(count):
+            hot = replace(usual, temperature=usual.temperature or HOT, seed=usual.seed + 1_009 * number)
+            found = await self.ask(model, text, tools=reading, options=hot, **more)
+            given = await self._mark(scorer, text, found) if found.status == "answered" else 0.0
+            marked.append((given, -number, found))
+        best = max(marked, key=lambda one: one[:2])
+        cost = sum(float((one.route or {}).get("cost_usd", 0.0)) for *_, one in marked)
+        marks = [{"episode": one.id, "mark": given} for given, _, one in marked]
+        route = {**(best[2].route or {}), "best_of": marks, "scorer": scorer, "cost_usd": cost}
+        return replace(best[2], route=route)
+
+    def seeing(self, model: str) -> str:
+        """The model itself where it takes pictures, else one of the pool that does. Raises `PoolError` where none does."""
+        if model in self.pool and self.pool[model].vision:
+            return model
+        found = next((name for name, one in self.pool.items() if one.vision), None)
+        if found is None:
+            raise PoolError(
+                f"{model} takes no pictures, and neither does any other model of the pool", where="[models.<name>] vision",
+                mend="set vision = true for an endpoint that does",
+            )  # fmt: skip
+        self._tell(f"{model} takes no pictures: {found} is asked")
+        return found
+
+    def _scorer(self) -> str:
+        scorer = self._chooser.whole.scorer
+        if scorer is None:
+            raise PoolError(
+                "no model of the pool scores", where="[models.<name>] scores", mend="set scores = true for one that can"
+            )
+        return scorer
+
+    async def _mark(self, scorer: str, text: str, episode: Episode) -> float:
+        """What the scoring model gives an episode; 0 where it says nothing. Its cost is added to the episode's."""
+        model = self._chooser.whole[scorer]
+        metered = Metered(pinned(await self._policy(scorer)), scorer, model, self.purse)
+        given = await mark(metered, text, steps_of(self.runtime.store.get(episode.id)))
+        if given is None:
+            self._tell(f"{scorer} gave no mark")
+        if episode.route is not None:
+            episode.route["cost_usd"] = float(episode.route.get("cost_usd", 0.0)) + metered.spent
+        return given or 0.0
+
+    def _named(self, tools: frozenset[str] | None) -> list[str]:
+        """Every tool that these servers and tools are."""
+        cards = self.runtime.registry.cards
+        return [name for name in cards if tools is None or name in tools or name.partition(".")[0] in tools]
 
     async def execute(self, program: str) -> Outcome:
         """Run a program that may call `ask`, with no policy of its own; what it asks is logged."""
@@ -241,7 +309,7 @@ class Team:
     async def _policy(self, name: str) -> Policy:
         async with self._loading:
             if name not in self._policies:
-                policy = await self._load(name, self._chooser.pool[name])
+                policy = await self._load(name, self._chooser.whole[name])
                 self._policies[name] = policy
                 self._stack.push_async_callback(policy.aclose)
             return self._policies[name]

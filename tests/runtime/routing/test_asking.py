@@ -19,6 +19,8 @@ from atlas.runtime.routing.pool import Pool, PoolModel
 from atlas.runtime.routing.steps import Thinker, resume_steps
 from atlas.runtime.routing.team import Team
 
+from ..policies.servers import Request, serving, text_chunk
+
 SECONDS = 240
 COUNT = 'answer(text.count(path="notes.md", what="words"))'
 Scripts = dict[str, list[str]]
@@ -33,10 +35,12 @@ class Desk:
 
     def go(
         self, scripts: Scripts, work: Callable[[Team], Any], *, router: Any = "cluster", steps: list[str] | None = None,
-        prices: dict[str, float] | None = None, **options: Any,
+        prices: dict[str, float] | None = None, scorer: str | None = None, **options: Any,
     ) -> Any:  # fmt: skip
         pool = Pool({
-            name: PoolModel(model="nano", input_price=(prices or {}).get(name, 1.0), strengths=f"{name} things")
+            name: PoolModel(
+                model="nano", input_price=(prices or {}).get(name, 1.0), strengths=f"{name} things", scores=name == scorer
+            )
             for name in scripts
         })  # fmt: skip
 
@@ -117,6 +121,107 @@ def test_a_refused_tool_is_refused_to_the_asked_model_too(desk: Desk, store: Epi
     assert not (desk.folder / "new.txt").exists()
     (call,) = [one for row in store.list() for one in store.get(row.id).calls]
     assert (call.decision, call.error_kind) == ("refused", "denied")
+
+
+# -- the best of several answers
+
+BEST = 'answer(ask("a", "count", best_of=3))'
+
+
+def test_the_answer_with_the_highest_mean_mark_is_taken(desk: Desk):
+    scripts = {"a": ["answer(1)", "answer(2)", "answer(3)"], "judge": ["3\n5", "step 1: 9\nstep 2: 8", "0\n10"]}
+    outcome = desk.exec(scripts, BEST, scorer="judge")
+    assert outcome.value == 2
+    assert len(desk.store.list()) == 3
+    seeds = {desk.store.get(row.id).episode.settings["seed"] for row in desk.store.list()}
+    assert len(seeds) == 3 and all(row.settings["temperature"] == 1.0 for row in desk.store.list())
+
+
+def test_a_candidate_that_gave_up_or_got_no_mark_is_not_preferred(desk: Desk):
+    scripts = {"a": ['answer("Cannot")', "answer(2)", "answer(3)"], "judge": ["no idea", "4\n4"]}
+    assert desk.exec(scripts, BEST, scorer="judge").value == 3
+
+
+def test_candidates_only_read(desk: Desk):
+    write = 'try:\n    files.write(path="o.txt", content="x")\nexcept ToolError as error:\n    answer(error.kind)'
+    desk.exec({"a": [write] * 9, "judge": ["5"] * 9}, BEST, scorer="judge")
+    assert not (desk.folder / "o.txt").exists()
+
+
+def test_without_a_model_that_scores_the_best_cannot_be_told(desk: Desk):
+    program = 'try:\n    ask("a", "x", best_of=2)\nexcept ToolError as error:\n    answer(error.message)'
+    assert "scores = true" in desk.exec({"a": ["answer(1)"]}, program).value
+
+
+def test_a_model_that_scores_does_no_task(desk: Desk):
+    episode = desk.run({"judge": ["answer(0)"], "a": ["answer(9)"]}, scorer="judge")
+    assert episode.answer == 9 and "judge" not in desk.team.pool
+
+
+def test_the_router_takes_the_best_of_several_by_naming_it_as_a_tool(desk: Desk):
+    steps = ["<think>hard</think><search>a@@best_of: count</search>", DONE]
+    scripts = {"a": [f"answer({n})" for n in range(5)], "judge": ["5\n5", "5\n6", "5\n7", "9\n9", "1\n1"]}
+    episode = desk.run(scripts, router="learned", steps=steps, scorer="judge")
+    assert desk.store.get(episode.id).turns[1].prompt_text == "<information>3</information>"
+    (step,) = (episode.route or {})["steps"]
+    assert len(step["best_of"]) == 5 and step["cost_usd"] > 0
+
+
+# -- pictures
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+
+
+class Seeing:
+    """An endpoint that remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.bodies: list[Any] = []
+
+    def __call__(self, request: Request) -> None:
+        if request.body is None:
+            return request.answer({"data": [{"id": "m", "max_model_len": 8192}]})
+        if "messages" not in request.body:
+            return request.answer({}, 404)
+        self.bodies.append(request.body)
+        return request.stream([text_chunk('answer("a cat")', "stop")])
+
+
+def with_picture(desk: Desk, pool: Pool, program: str, *, kept: bool = True) -> Any:
+    async def run() -> Any:
+        runtime = Runtime(workspace=desk.folder, approve="auto", budget=6_000, home=desk.home, store=desk.store)
+        async with asyncio.timeout(SECONDS), runtime:
+            folder = runtime.results / "e" if kept else desk.folder
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "1.png").write_bytes(PICTURE)
+            async with Team(runtime, Chooser(pool, desk.store, desk.home), tell=desk.told.append) as team:
+                return await team.execute(program.replace("PATH", repr({"kind": "image", "path": str(folder / "1.png")})))
+
+    return asyncio.run(run())
+
+
+LOOK = 'try:\n    answer(ask("small", "what?", tools=[], images=[PATH]))\nexcept ToolError as bad:\n    answer(bad.message)'
+
+
+def test_a_picture_goes_to_a_model_that_sees(desk: Desk):
+    seeing = Seeing()
+    with serving(seeing) as address:
+        pool = Pool({"small": PoolModel(model="nano"), "eyes": PoolModel(model=f"{address}/v1#m", vision=True)})
+        assert with_picture(desk, pool, LOOK).value == "a cat"
+    content = seeing.bodies[0]["messages"][1]["content"]
+    assert [part["type"] for part in content] == ["text", "image_url"]
+    assert content[1]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert any("small takes no pictures: eyes is asked" in line for line in desk.told)
+
+
+def test_a_picture_is_refused_where_no_model_sees(desk: Desk):
+    said = with_picture(desk, Pool({"small": PoolModel(model="nano")}), LOOK).value
+    assert "takes no pictures" in said and "vision = true" in said
+
+
+def test_only_what_a_tool_returned_can_be_shown(desk: Desk):
+    pool = Pool({"small": PoolModel(model="http://127.0.0.1:9/v1#m", vision=True)})
+    assert "was not returned by a tool" in with_picture(desk, pool, LOOK, kept=False).value
 
 
 # -- the learned path
