@@ -51,6 +51,13 @@ def suite_task(name: str) -> SuiteTask:
     return _make(suite, cast(Split, split), family, int(seed), int(number))
 
 
+def tasks_of_family(suite: str, split: Split, family: str, seed: int = 0) -> Iterator[str]:
+    """Names of the suite's tasks of one family, without end; their worlds are not made for it."""
+    for number, found in enumerate(_deck(suite, seed)):
+        if found == family:
+            yield f"{suite}/{split}/{seed}/{number}"
+
+
 def _deck(suite: str, seed: int) -> Iterator[str]:
     """The families of the tasks of a suite, one after the other."""
     shares = SHARES[suite]

@@ -65,6 +65,20 @@ def test_a_run_is_routed_and_its_json_says_how(scripted_pool: None, capsys: pyte
     assert "routed to cheap" in shown.err and "of 1 USD are spent" in shown.err
 
 
+def test_a_learned_router_asks_step_by_step(
+    scripted_pool: None, atlas_home: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    steps = ["<think>d</think><search>dear@@all: do it</search>", "<think>so</think><answer>7</answer>"]
+    (tmp_path / "router.json").write_text(json.dumps(steps), encoding="utf-8")
+    file = Path(atlas_home) / "atlas.toml"
+    file.write_text(f'router_model = "scripted:{tmp_path}/router.json"\n{file.read_text()}', encoding="utf-8")
+    assert invoke(["run", "--router", "learned", "a task", "--json"]) == 0
+    shown = capsys.readouterr()
+    found = json.loads(shown.out)
+    assert found["answer"] == 7 and [one["model"] for one in found["route"]["steps"]] == ["dear"]
+    assert found["route"]["total_usd"] > 0 and "dear was asked with all tools" in shown.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from ..errors import CorruptRow, NotTrainable, SelectorError
 from ..outcomes import Selection, Usable
 from ..practice.recorded import NotPractisable
-from ..practice.tasks import PracticeTask, practice_task, suite_practice
+from ..practice.tasks import PracticeTask, practice_task, suite_practice, world_practice
 from ..rows import Row, rows_of, weigh
 from ..selectors.choosing import select
 from ..selectors.counterfactual import Counterfactual, flip_labels
 from ..selectors.selected import Selected
+from ..suites import tasks_of_family
 
 if TYPE_CHECKING:
     from ...runtime.episodes.rows import Record
@@ -86,8 +87,12 @@ def suite_of(records: Sequence[Record]) -> str | None:
 
 def fresh_tasks(suite: str, options: TrainOptions) -> list[PracticeTask]:
     """Practice tasks of a suite that the log does not hold: others of the same kind, never held-out ones."""
-    stream = suite_practice(suite, seed=100_003 + options.seed)
-    return [next(stream) for _ in range(options.fresh_tasks)]
+    seed = 100_003 + options.seed
+    if not options.families:
+        stream = suite_practice(suite, seed=seed)
+        return [next(stream) for _ in range(options.fresh_tasks)]
+    decks = [tasks_of_family(suite, "practice", family, seed) for family in options.families]
+    return [world_practice(next(decks[number % len(decks)])) for number in range(options.fresh_tasks)]
 
 
 async def choose_steps(

@@ -66,6 +66,8 @@ class TrainOptions:
     least_episodes: int = 8
     pool: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the router recipe: the models of the pool as `atlas.toml` has them."""
+    families: tuple[str, ...] = ()
+    """Families of the suite that the router practises on; none named: all."""
     cost_weight: float = 0.02
     demonstrations: int = 48
     """Runs of the router as they should be, imitated before it is reinforced; 0: none."""
@@ -133,7 +135,7 @@ class TrainOptions:
         """Options read back; what another version stored besides is left out."""
         known = {one.name for one in fields(cls)}
         values = {name: value for name, value in data.items() if name in known}
-        return cls(**values | {name: tuple(values.get(name, ())) for name in ("practice_tools", "without")})
+        return cls(**values | {name: tuple(values.get(name, ())) for name in ("practice_tools", "without", "families")})
 
 
 def _choice(where: str, value: str, choices: tuple[str, ...]) -> None:

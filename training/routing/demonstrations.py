@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,16 +45,16 @@ def plan_for(name: str, tried: Mapping[str, Tried], strengths: Mapping[str, str]
     return Plan(model, tool, " ".join(strengths.get(model, "").split())[:_THOUGHT_CHARS] or model)
 
 
-class Demonstrating:
-    """Writes the two replies of a plan in the tokens of a policy, without sampling."""
+class Written:
+    """A policy whose replies are given, in its own tokens and without sampling: for rows to imitate."""
 
-    def __init__(self, policy: LlamaPolicy, task: str, plan: Plan) -> None:
-        self._policy, self._task, self._plan = policy, task, plan
+    def __init__(self, policy: LlamaPolicy, reply: Callable[[Conversation], str]) -> None:
+        self._policy, self._reply = policy, reply
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._policy, name)
 
-    def pinned(self, *adapter: Any, name: str | None = None) -> Demonstrating:
+    def pinned(self, *adapter: Any, name: str | None = None) -> Written:
         """Itself: what it writes does not depend on weights."""
         return self
 
@@ -62,18 +62,31 @@ class Demonstrating:
         self, conversation: Conversation, sampling: Sampling, *,
         names: Names | None = None, on_text: Callable[[str], None] | None = None,
     ) -> Proposal:  # fmt: skip
-        """The reply that the plan has for the conversation as it stands."""
-        last = conversation.messages[-1]
-        text = self._ask() if last["role"] == "user" else answer_to(last["content"])
+        """The reply that is given for the conversation as it stands."""
+        text = self._reply(conversation)
         template = self._policy.template
         end = min(template.ends, default=template.tokenizer.eos)
         ids = [*template.tokenizer.encode(text), end]
         prompt = conversation.size()
         return Proposal(text, ids, None, None, prompt, len(ids), sampler={"demonstration": True, "greedy": True})
 
-    def _ask(self) -> str:
-        plan = self._plan
-        return f"<think>{plan.thought}</think><search>{plan.model}@@{plan.tool}: {self._task}</search>"
+
+def demonstrating(policy: LlamaPolicy, task: str, plan: Plan) -> Written:
+    """Writes the two replies of a plan: whom to ask, and what came back."""
+
+    def reply(conversation: Conversation) -> str:
+        last = conversation.messages[-1]
+        if last["role"] != "user":
+            return answer_to(last["content"])
+        return f"<think>{plan.thought}</think><search>{plan.model}@@{plan.tool}: {task}</search>"
+
+    return Written(policy, reply)
+
+
+def reciting(policy: LlamaPolicy, programs: Sequence[str]) -> Written:
+    """Writes the programs of a reference solution, one a turn."""
+    left = iter(programs)
+    return Written(policy, lambda _: next(left, 'answer("Cannot: the reference has no more programs")'))
 
 
 def answer_to(information: str) -> str:

@@ -10,7 +10,7 @@ from ...runtime import Episode, Runtime
 from ...runtime.routing.crew import Crew
 from ...runtime.routing.steps import Thinker
 from ..practice.rollouts import Manner, Rollout, perform, rollout_seed
-from .demonstrations import Demonstrating, plan_for
+from .demonstrations import demonstrating, plan_for
 from .rewards import Tried
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Drill:
         strengths = {name: one.strengths for name, one in pool.items()}
         plan = plan_for(task.name, await self.scout(task), strengths, cost_weight=cost_weight, seed=seed)
         manner = replace(self.manner, version="demonstration")
-        return await perform(manner, task, seed, self._steps(Demonstrating(policy, task.text, plan), task, None))
+        return await perform(manner, task, seed, self._steps(demonstrating(policy, task.text, plan), task, None))
 
     async def route(self, policy: Policy, task: PracticeTask, member: int, *, seed: int, version: str) -> Rollout:
         """One run of the router, sampled at the temperature."""
