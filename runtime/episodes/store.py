@@ -186,6 +186,15 @@ class EpisodeStore:
                 (to_text(route), identifier),
             )
 
+    def asked_by(self, identifier: str) -> Sequence[EpisodeRow]:
+        """The episodes that another one's program asked for, oldest first."""
+        with self.guarded():
+            rows = self.connection.execute(
+                "SELECT id FROM episodes WHERE json_extract(settings, '$.route.asked_by') = ? ORDER BY created_at, id",
+                (identifier,),
+            ).fetchall()
+        return [self.find(row["id"]) for row in rows]
+
     def remove(self, key: str) -> str:
         """Remove one episode that is not running; returns its id."""
         row = self.find(key)

@@ -20,6 +20,7 @@ from .router import USUAL_USE
 from .spending import Metered
 
 if TYPE_CHECKING:
+    from ..episodes.rows import EpisodeRow
     from ..events import Event
     from ..options import RunOptions
     from ..policies.base import Policy
@@ -89,18 +90,32 @@ async def resume_steps(team: Team, thinker: Thinker, episode: str, **more: Any) 
     record = team.runtime.store.get(episode)
     ask = Ask(team, split=record.episode.split)
     done = await team.runtime.resume(record.episode.id, policy=metered, setup=Setup(functions={ASK: ask}), **more)
-    return _noted(team, done, dict(record.episode.settings.get("route") or {}), metered, ask)
+    new = {one.id for one in ask.asked}
+    earlier = [_kept_step(row) for row in team.runtime.store.asked_by(done.id) if row.id not in new]
+    return _noted(team, done, dict(record.episode.settings.get("route") or {}), metered, ask, earlier)
 
 
-def _noted(team: Team, episode: Episode, route: dict[str, Any], metered: Metered, ask: Ask) -> Episode:
+def _noted(
+    team: Team, episode: Episode, route: dict[str, Any], metered: Metered, ask: Ask,
+    earlier: list[dict[str, Any]] | None = None,
+) -> Episode:
     """The episode with what its steps came to, in its log, too."""
-    steps = [asked_step(one) for one in ask.asked]
+    steps = [*(earlier or []), *(asked_step(one) for one in ask.asked)]
     route |= {
         "steps": steps, "router_usd": metered.spent, "unpaid": metered.unpaid,
         "cost_usd": metered.spent + sum(one["cost_usd"] for one in steps),
     }  # fmt: skip
     team.runtime.store.set_route(episode.id, route)
     return replace(episode, route=route)
+
+
+def _kept_step(row: EpisodeRow) -> dict[str, Any]:
+    """A question that was asked before the run was interrupted."""
+    route = row.settings.get("route") or {}
+    return {
+        "model": route.get("model"), "tools": route.get("tools"), "episode": row.id, "status": row.status,
+        "cost_usd": route.get("cost_usd", 0.0),
+    }  # fmt: skip
 
 
 def asked_step(episode: Episode) -> dict[str, Any]:

@@ -147,6 +147,8 @@ def _unfit_row(row: EpisodeRow, running: bool, base_hash: str | None) -> str | N
         return "interrupted"
     if row.status == "error":
         return "ended by an error that is not the policy's doing"
+    if row.settings.get("acting") == "route":
+        return "of a router, which writes no programs"
     if base_hash is not None and row.base_hash != base_hash:
         return "of another base model" if row.base_hash else "of an endpoint whose weights are not known"
     return None

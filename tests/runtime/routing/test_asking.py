@@ -306,6 +306,7 @@ def test_a_killed_router_goes_on_without_asking_again(desk: Desk, store: Episode
 
     again = desk.go({"b": []}, work)
     assert (again.status, again.answer, again.turns) == ("answered", 3, 2)
+    assert [step["model"] for step in again.route["steps"]] == ["b"] and again.route["cost_usd"] > 0
 
 
 async def _ready(policy: Any) -> Any:

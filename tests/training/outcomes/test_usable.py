@@ -72,6 +72,12 @@ def test_known_checked_and_rated_outcomes_count_and_others_do_not(log: Log) -> N
     assert len(found.solved) == 2 and len(found.failed) == 1
 
 
+def test_what_a_router_wrote_teaches_nobody_to_write_programs(log: Log) -> None:
+    identifier = log.add()
+    log.store.connection.execute("UPDATE episodes SET settings = '{\"acting\": \"route\"}' WHERE id = ?", (identifier,))
+    assert reasons(log) == {"of a router, which writes no programs": 1}
+
+
 def test_a_judged_outcome_counts_where_its_judge_is_trusted(log: Log) -> None:
     log.add(kind="judged", reward=1.0, detail=judged_detail("abc123", "kappa 0.8"))
     log.add(kind="judged", reward=0.0, detail=judged_detail("other"))
