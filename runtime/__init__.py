@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from .episodes.episode import Episode
     from .episodes.store import EpisodeStore
     from .gate import PendingCall
-    from .runtime import Runtime, run
+    from .once import run
+    from .runtime import Runtime
 
 __all__ = ["ApprovalRequest", "Episode", "EpisodeStore", "PendingCall", "Runtime", "run"]
 
@@ -19,7 +20,7 @@ _HOMES = {
     "EpisodeStore": ".episodes.store",
     "PendingCall": ".gate",
     "Runtime": ".runtime",
-    "run": ".runtime",
+    "run": ".once",
 }
 
 

@@ -6,10 +6,17 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .events import Event, Notice
+
+if TYPE_CHECKING:
+    from .episodes.episode import Episode
+    from .episodes.store import EpisodeStore
 
 CHECK_SECONDS = 300.0
 _SHOWN_BYTES = 2_000
@@ -21,6 +28,18 @@ class Verdict:
 
     solved: bool
     detail: str
+
+
+async def checked(
+    episode: Episode, command: str, workspace: Path, store: EpisodeStore, emit: Callable[[Event], None]
+) -> Episode:
+    """The episode with what `command` says of it, which the log keeps; a failed check is told as a notice."""
+    verdict = await run_check(command, workspace, answer=episode.answer, status=episode.status, episode=episode.id)
+    reward = 1.0 if verdict.solved else 0.0
+    store.set_outcome(episode.id, "checked", reward, verdict.detail)
+    if not verdict.solved:
+        emit(Notice(episode.id, f"the check failed: {verdict.detail}"))
+    return replace(episode, outcome="checked", reward=reward)
 
 
 async def run_check(command: str, workspace: Path, *, answer: Any, status: str, episode: str) -> Verdict:

@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 from .conversation import Conversation, Role
 from .episodes.journal import Prompt
 from .errors import BudgetError, UsageError
+from .json_acting import SYSTEM as JSON_SYSTEM
 from .messages import Step, rebased_message
 from .policies.base import Proposal
-from .prompt import first_message
-from .view import FULL_STUB_CHARS
+from .prompt import first_message, system_text
+from .view import FULL_STUB_CHARS, LOADING_TEXTS
 
 if TYPE_CHECKING:
     from .episodes.rows import TurnRow
+    from .options import RunOptions
     from .policies.base import Policy
     from .view import View
 
 REBASE_EVERY = 3
 """Turns that must lie between two re-bases: each one costs the policy its cached prefix."""
+
+
+def system_for(policy: Policy, options: RunOptions) -> str:
+    """The system text for a policy that acts and loads tools as the options say."""
+    text = JSON_SYSTEM if options.acting == "json" else system_text(policy.profile)
+    extra = LOADING_TEXTS[options.loading]
+    return f"{text.rstrip()}\n{extra}" if extra else text
 
 
 class Prompting:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from .approval import Approval, Approve
 from .asking import Asking
-from .check import run_check
+from .check import checked
 from .episodes.codec import clean
 from .episodes.episode import Episode
 from .episodes.forking import copy_prefix
@@ -23,30 +23,29 @@ from .episodes.journal import Journal
 from .episodes.replay import Replay
 from .episodes.store import EpisodeStore, open_store
 from .errors import UsageError
-from .events import EpisodeFinished, Event, Notice
+from .events import EpisodeFinished, Event
 from .gate import Gate, InFlight
 from .home import RESULTS_FOLDER, atlas_home
 from .hosting import callbacks_for
-from .json_acting import SYSTEM as JSON_SYSTEM
 from .kept import Kept
 from .lanes import Lanes
 from .lending import Lending
 from .loop import Run
 from .observed import Observed
 from .options import MAX_TURNS, Acting, RunOptions
+from .pausing import Clocks
 from .pictures import as_data
 from .policies.pinning import pinned
-from .prompt import system_text
-from .prompting import Prompting
+from .prompting import Prompting, system_for
 from .resuming import as_it_was, check_identity, check_resumable, options_of
 from .setup import HostFunction, Setup, as_recorded
 from .subset import part_of
 from .toolspace import CATALOGUE_FILE, Tools, checked_workspace, open_registry
-from .view import LOADING_TEXTS, Loading, View
+from .view import Loading, View
 from .worked import Worked
 
 if TYPE_CHECKING:
-    from ..sandbox import Limits, Outcome, Sandbox
+    from ..sandbox import Limits, Outcome
     from ..tools_registry.encoding import Encoder
     from ..tools_registry.registry import Registry
     from ..tools_registry.server import Callbacks
@@ -125,7 +124,7 @@ class Runtime:
         self._policy: Policy | None = None
         self._loading_policy = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
-        self._sandboxes: set[Sandbox] = set()
+        self._clocks = Clocks()
         self._results = Path()
         self._search_encoder = search_encoder
         self._remembers = log and store is None and remember
@@ -274,7 +273,10 @@ class Runtime:
             gate = Gate(
                 view, Approval(self._approve), journal, _ignore, lanes=self._lanes(), kept=kept, functions=setup.functions
             )
-            with Sandbox(self._limits, unsafe=self._unsafe, overlap=self.options.overlap) as sandbox, self._pausing(sandbox):
+            with (
+                Sandbox(self._limits, unsafe=self._unsafe, overlap=self.options.overlap) as sandbox,
+                self._clocks.counting(sandbox),
+            ):
                 gate.paused = sandbox.paused
                 return await sandbox.arun(
                     program, tools=view.schemas(), call=gate, now=lambda: gate.clock(self._time), read_only=view.read_only()
@@ -370,29 +372,18 @@ class Runtime:
             view, Approval(self._approve), journal, emit, replay=Replay(record), in_flight=in_flight, resend=resend,
             lanes=self._lanes(), kept=Kept(self._results, journal.episode), functions=setup.functions,
         )  # fmt: skip
-        prompting = Prompting(policy, setup.system or _system(policy, options), view, task, options.budget_tokens(policy),
+        prompting = Prompting(policy, setup.system or system_for(policy, options), view, task, options.budget_tokens(policy),
                               as_data(setup.images))  # fmt: skip
         with Sandbox(
             self._limits, unsafe=self._unsafe, check=options.precheck, overlap=options.overlap
-        ) as sandbox, self._pausing(sandbox):
+        ) as sandbox, self._clocks.counting(sandbox):
             gate.paused = sandbox.paused
             run = Run(task, policy, options, view, gate, journal, sandbox, prompting, emit, self._time, record)
             episode = await run.go()
-        episode = await self._checked(episode, emit)
+        if self._check is not None:
+            episode = await checked(episode, self._check, self.workspace, self.store, emit)
         emit(EpisodeFinished(episode.id, result=episode))
         return episode
-
-    async def _checked(self, episode: Episode, emit: Emit) -> Episode:
-        if self._check is None:
-            return episode
-        verdict = await run_check(
-            self._check, self.workspace, answer=episode.answer, status=episode.status, episode=episode.id
-        )
-        reward = 1.0 if verdict.solved else 0.0
-        self.store.set_outcome(episode.id, "checked", reward, verdict.detail)
-        if not verdict.solved:
-            emit(Notice(episode.id, f"the check failed: {verdict.detail}"))
-        return replace(episode, outcome="checked", reward=reward)
 
     async def _watched(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work` as a task that the end of the block would cancel."""
@@ -411,24 +402,8 @@ class Runtime:
         return Path(self._stack.enter_context(TemporaryDirectory(prefix="atlas-results-")))
 
     def _callbacks(self) -> Callbacks:
-        asking, lending = Asking(self._all_paused), Lending(self.policy)
+        asking, lending = Asking(self._clocks.stopped), Lending(self.policy)
         return lambda config: callbacks_for(config, asking, lending, self.workspace)
-
-    @contextmanager
-    def _pausing(self, sandbox: Sandbox) -> Iterator[None]:
-        """Stop this program's clock, too, while a server asks the person something."""
-        self._sandboxes.add(sandbox)
-        try:
-            yield
-        finally:
-            self._sandboxes.discard(sandbox)
-
-    @contextmanager
-    def _all_paused(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for sandbox in self._sandboxes:
-                stack.enter_context(sandbox.paused())
-            yield
 
     def _lanes(self) -> Lanes:
         from ..sandbox import Limits
@@ -443,34 +418,11 @@ class Runtime:
         part: dict[str, Any] = {} if setup.only is None else {"only": sorted(setup.only)}
         part |= {"images": list(setup.images)} if setup.images else {}
         return options.to_json() | part | {
-            "budget": options.budget_tokens(policy), "system": setup.system or _system(policy, options),
+            "budget": options.budget_tokens(policy), "system": setup.system or system_for(policy, options),
             "workspace": str(self.workspace), "mcp": [str(path.resolve()) for path in self._mcp],
             "toolbox": self._toolbox, "model_spec": self._model if isinstance(self._model, str) else None,
             "adapter_spec": str(self._adapter) if self._adapter else None,
         }  # fmt: skip
-
-
-def run(task: str, *args: Any, **options: Any) -> Episode:
-    """Run one task and return its episode; takes what `Runtime` takes. Works with and without a running event loop."""
-
-    async def once() -> Episode:
-        async with Runtime(*args, **options) as runtime:
-            return await runtime.run(task)
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(once())
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, once()).result()
-
-
-def _system(policy: Policy, options: RunOptions) -> str:
-    text = JSON_SYSTEM if options.acting == "json" else system_text(policy.profile)
-    extra = LOADING_TEXTS[options.loading]
-    return f"{text.rstrip()}\n{extra}" if extra else text
 
 
 def _no_policy() -> Any:
