@@ -17,7 +17,8 @@ Recipe = Literal["sft", "critical", "rubric", "full", "router"]
 RewardKind = Literal["rubric", "generic", "outcome", "paper"]
 
 _AT_LEAST_ONE = tuple(
-    "group tasks_per_step max_turns epochs step_rows rank continuations least_episodes ppo_epochs".split()
+    "group tasks_per_step max_turns epochs step_rows rank continuations least_episodes ppo_epochs "
+    "demonstration_epochs".split()
 )
 
 
@@ -71,6 +72,8 @@ class TrainOptions:
     cost_weight: float = 0.02
     demonstrations: int = 48
     """Runs of the router as they should be, imitated before it is reinforced; 0: none."""
+    demonstration_epochs: int = 12
+    """How often they are gone through, whatever `steps` says: that counts the steps of PPO."""
     ppo_epochs: int = 2
     """How often the rollouts of a step are gone through."""
     gamma: float = 1.0

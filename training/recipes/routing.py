@@ -16,6 +16,7 @@ from ...runtime.routing.steps import Thinker
 from ..practice.ledger import Ledger
 from ..practice.rollouts import Manner
 from ..routing.practice import Drill
+from .route import STEPS
 from .trial import Score, score_crew
 
 if TYPE_CHECKING:
@@ -27,9 +28,30 @@ if TYPE_CHECKING:
     from .supervised import Told
 
 
+NANO_RATE = 3e-3
+"""At the usual 5e-4 nano was far from the form after 24 steps (loss 5.5 a token), at this it was near after 36 (0.4)."""
+
+
 def pool_of(options: TrainOptions) -> Pool:
     """The pool that a run was started with."""
     return Pool({name: PoolModel(**table) for name, table in options.pool.items()})
+
+
+def router_plays(options: TrainOptions) -> str:
+    """What a run will play at most, for people."""
+    members, demonstrations = len(options.pool), min(options.demonstrations, options.fresh_tasks)
+    steps = options.steps or STEPS
+    plays = {
+        f"tasks by each of {members} models alone": members * options.fresh_tasks, "demonstrations": demonstrations,
+        "runs of the router": steps * options.tasks_per_step * options.group, "held-out tasks": 2 * options.eval_limit,
+    }  # fmt: skip
+    return ", ".join(f"{count:,} {what}" for what, count in plays.items() if count)
+
+
+def for_demonstrations(options: TrainOptions, profile: str) -> TrainOptions:
+    """How demonstrations are imitated: by epochs, and by a small policy at a rate at which it learns a new form."""
+    rate = options.learning_rate or (NANO_RATE if profile == "compact" else None)
+    return replace(options, steps=None, epochs=options.demonstration_epochs, learning_rate=rate)
 
 
 async def open_drill(

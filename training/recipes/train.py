@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -190,12 +190,13 @@ class _Run:
     async def _route(self, policy: LlamaPolicy, log: EpisodeStore, practice: EpisodeStore) -> TrainResult:
         """The learned router: demonstrations of the format, then PPO; the pool does the held-out tasks before and after."""
         from .route import Routed, demonstration_rows
-        from .routing import open_drill, try_router
+        from .routing import for_demonstrations, open_drill, router_plays, try_router
 
         suite = self.options.suite or "toolbox"
         self.folder.note(suite=suite)
         tasks = {task.name: task for task in fresh_tasks(suite, self.options)}
         self.told(f"router over {', '.join(self.options.pool)}, {len(tasks)} tasks of {suite}; {self.folder.path}", 0, 0)
+        self.told(f"to play: {router_plays(self.options)}", 0, 0)
         async with AsyncExitStack() as stack:
             drill = await open_drill(self.options, self.folder, self.home, policy, practice, stack)
             self.gathered = True
@@ -205,7 +206,8 @@ class _Run:
             learner.remember(rows)
             before = await try_router(learner, log, drill, "before", suite, self.told)
             if rows:
-                self.phases.append(await imitate(learner, rows, [], self.told))
+                shown = replace(learner, options=for_demonstrations(self.options, policy.profile))
+                self.phases.append(await imitate(shown, rows, [], self.told))
             self.phases.append(await Routed(learner, drill, tasks, self.told).run())
             self._check_learned()
 
