@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from atlas.training.routing.demonstrations import answer_to, plan_for
+from atlas.runtime.policies.base import Sampling
+from atlas.training.routing.demonstrations import Plan, answer_to, demonstrating, plan_for
 from atlas.training.routing.rewards import Tried, reward_of_route, right_models
 
 POOL = {"cheap": Tried(1.0, 0.001, ("text",)), "dear": Tried(1.0, 0.01), "weak": Tried(0.0, 0.0001)}
@@ -74,3 +76,14 @@ def test_a_demonstration_asks_a_right_model_and_hands_on_what_came_back():
     assert answer_to("<information>[1, 2]</information>").endswith("<answer>[1, 2]</answer>")
     refused = "<information>error: line 1: ToolError: cheap gave up: Cannot: no tool does this.</information>"
     assert answer_to(refused).endswith("<answer>Cannot: no tool does this.</answer>")
+
+
+def test_a_demonstration_writes_closing_tags_in_tokens_that_a_small_policy_knows():
+    tokenizer = SimpleNamespace(encode=lambda text: [text], eos=2)
+    policy: Any = SimpleNamespace(template=SimpleNamespace(ends={7}, tokenizer=tokenizer))
+    conversation: Any = SimpleNamespace(messages=[{"role": "user", "content": "x"}], size=lambda: 5)
+    written = demonstrating(policy, "do it", Plan("cheap", "all", "why"))
+    found = asyncio.run(written.propose(conversation, Sampling()))
+    assert found.text == "<think>why</think><search>cheap@@all: do it</search>"
+    assert found.token_ids == ["<think>why<", "/think><search>cheap@@all: do it<", "/search>", 7]
+    assert found.logprobs is None and not found.trainable
