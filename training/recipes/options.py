@@ -72,7 +72,7 @@ class TrainOptions:
     cost_weight: float = 0.02
     demonstrations: int = 48
     """Runs of the router as they should be, imitated before it is reinforced; 0: none."""
-    demonstration_epochs: int = 12
+    demonstration_epochs: int = 40
     """How often they are gone through, whatever `steps` says: that counts the steps of PPO."""
     ppo_epochs: int = 2
     """How often the rollouts of a step are gone through."""
