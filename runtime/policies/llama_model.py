@@ -298,7 +298,25 @@ def quiet_llama() -> Any:
             _log.callback = llama_cpp.llama_log_callback(_log.write)
             llama_cpp.llama_log_set(_log.callback, ctypes.c_void_p(0))
             llama_cpp.llama_backend_init()
+            _leave_out_amx(llama_cpp)
     return llama_cpp
+
+
+def _leave_out_amx(llama: Any) -> None:
+    """Load models without llama.cpp's AMX buffers: on processors with AMX, quantised weights in them end the process.
+
+    Seen with 0.3.36: a segmentation fault at the first token (Q8_0, Q4_0). `Llama` takes no such parameter: the default is set.
+    """
+    if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
+        return
+    own = llama.llama_model_default_params
+
+    def without_extra_buffers() -> Any:
+        parameters = own()
+        parameters.use_extra_bufts = False
+        return parameters
+
+    llama.llama_model_default_params = llama.llama_cpp.llama_model_default_params = without_extra_buffers
 
 
 def last_log() -> str:

@@ -11,12 +11,12 @@ class ModelConfig:
     """Qwen3 architecture: grouped-query attention with normalised heads, SwiGLU, tied embeddings."""
 
     vocabulary: int = 6144
-    width: int = 256
-    layers: int = 7
-    heads: int = 4
+    width: int = 384
+    layers: int = 6
+    heads: int = 6
     key_value_heads: int = 2
-    head_width: int = 32
-    feed_forward: int = 512
+    head_width: int = 64
+    feed_forward: int = 1024
     rotary_base: float = 10_000.0
     norm_epsilon: float = 1e-6
     context_tokens: int = 4096
@@ -31,16 +31,16 @@ class Recipe:
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     """What products are computed in; weights and optimisers stay float32. bfloat16 pays where the processor has it (AMX)."""
-    tokens: int = 14_000_000
+    tokens: int = 24_000_000
     minutes: float | None = None
     """Where given, the run is as long as this or as `tokens`, whichever ends first: for a machine lent by the hour."""
-    step_tokens: int = 5_000
+    step_tokens: int = 12_000
     warmup_steps: int = 40
-    decay_share: float = 0.3
+    decay_share: float = 0.65
     """The learning rate falls linearly to zero over this last share of the run."""
-    short_prompt_share: float = 0.15
+    short_prompt_share: float = 0.3
     """The first share of the run sees four to seven stubs a prompt."""
-    full_prompt_share: float = 0.25
+    full_prompt_share: float = 0.3
     """The last share of the run sees full first prompts (up to 700 tokens of stubs); before, lengths are mixed."""
     muon_rate: float = 0.02
     muon_momentum: float = 0.95
@@ -48,14 +48,14 @@ class Recipe:
     gradient_clip: float = 1.0
     bpe_dropout: float = 0.1
     """On half of the worlds, so that names are read in any pieces."""
-    rename_share: float = 0.5
+    rename_share: float = 0.6
     """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
-    wide_share: float = 0.6
+    wide_share: float = 0.7
     """Share of workspaces whose file names, columns, people and things are words of that lexicon."""
-    drills: tuple[tuple[float, float], ...] = ((0.08, 1.0), (0.5, 0.3), (0.75, 0.1))
+    drills: tuple[tuple[float, float], ...] = ((0.1, 1.0), (0.3, 0.2), (1.0, 0.05))
     """Until each share of the run, what share of the trees are drills of copying (see drills.py)."""
     toolbox_share: float = 0.5
-    tasks_a_world: int = 20
+    tasks_a_world: int = 40
     checkpoint_minutes: float = 5.0
     producers: int = 1
     """Processes that make worlds, for each worker."""
@@ -73,9 +73,9 @@ RECIPES = {
 MODELS = {
     "cpu": ModelConfig(),
     "gpu": ModelConfig(width=512, layers=8, heads=8, key_value_heads=4, head_width=64, feed_forward=1024),
-    "smoke": ModelConfig(),
+    "smoke": ModelConfig(width=64, layers=2, heads=2, key_value_heads=1, head_width=32, feed_forward=128),
 }
-"""The shape that goes with each recipe: 5 M parameters for two cores, 22 M for a GPU (23 MB as Q8_0)."""
+"""The shape that goes with each recipe: 12 M parameters for two cores, 22 M for a GPU (23 MB as Q8_0)."""
 
 
 def as_dict(config: ModelConfig | Recipe) -> dict[str, Any]:
