@@ -305,7 +305,7 @@ def quiet_llama() -> Any:
 def _leave_out_amx(llama: Any) -> None:
     """Load models without llama.cpp's AMX buffers: on processors with AMX, quantised weights in them end the process.
 
-    Seen with 0.3.36: a segmentation fault at the first token (Q8_0, Q4_0). `Llama` takes no such parameter: the default is set.
+    Seen with 0.3.36: segmentation fault at the first token (Q8_0, Q4_0). `Llama` has no such parameter; the default is set.
     """
     if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
         return

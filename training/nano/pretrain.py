@@ -21,7 +21,7 @@ from .model import Batch, Nano, to_batch
 from .muon import Muon
 from .start import load_weights, tokenizer_of
 from .stream import Cursor, TreeStream
-from .team import Team, give_memory_back
+from .team import Team
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -151,8 +151,6 @@ def _loop(trainer: Trainer, stream: TreeStream, folder: Path, minutes: float | N
                 saved = time.monotonic()
         if over:
             return
-        if progress.step % 50 == 0:
-            give_memory_back()
 
 
 def _record(row: dict[str, Any], batch: Batch, progress: Progress, recipe: Recipe, folder: Path) -> None:

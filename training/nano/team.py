@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import multiprocessing
 import os
 import tempfile
@@ -23,6 +21,7 @@ class Team:
     def __init__(self, rank: int = 0, size: int = 1, meeting: Path | None = None) -> None:
         self.rank, self.size = rank, size
         self._followers: list[BaseProcess] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._before = _cores(), torch.get_num_threads()
         if size > 1:
             cores = sorted(_cores())
@@ -34,13 +33,14 @@ class Team:
         """Start the other members, each calling `follow(team, *arguments)`, and lead them."""
         if size == 1:
             return cls()
-        meeting = Path(tempfile.mkdtemp(prefix="atlas-team-")) / "meeting"
+        folder = tempfile.TemporaryDirectory(prefix="atlas-team-")
+        meeting = Path(folder.name) / "meeting"
         context = multiprocessing.get_context("spawn")
         followers = [context.Process(target=_join, args=(rank, size, meeting, follow, arguments)) for rank in range(1, size)]
         for process in followers:
             process.start()
         team = cls(0, size, meeting)
-        team._followers = list(followers)
+        team._followers, team._folder = list(followers), folder
         return team
 
     def told(self, *values: float) -> list[float]:
@@ -70,12 +70,8 @@ class Team:
         for process in self._followers:
             process.terminate()
             process.join()
-
-
-def give_memory_back() -> None:
-    """Hand free memory between blocks in use to the system: batches of many sizes leave several GB of it in an hour."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        if self._folder is not None:
+            self._folder.cleanup()
 
 
 def _cores() -> set[int]:
