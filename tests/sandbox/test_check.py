@@ -33,13 +33,13 @@ TOOLS: dict[str, dict[str, Any]] = {
 WRITE = "files.write(path='a.txt', content='x')\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(Limits(wall_seconds=20)) as opened:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def empty() -> Iterator[Sandbox]:
     with Sandbox(Limits(wall_seconds=20)) as opened:
         yield opened
