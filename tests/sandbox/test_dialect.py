@@ -15,7 +15,7 @@ from . import support
 from .dialect_programs import PROGRAMS
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(Limits(wall_seconds=20)) as opened:
         yield opened

@@ -35,7 +35,7 @@ TOOLS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(Limits(wall_seconds=20)) as opened:
         yield opened
