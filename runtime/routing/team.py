@@ -150,23 +150,9 @@ class Team:
             "router": "ask", "model": model, "tool": next(iter(sorted(tools)), None) if tools else None,
             "tools": None if tools is None else sorted(tools), "asked_by": asked_by,
         }  # fmt: skip
-        begun: list[str] = []
-
-        def follow(event: Event) -> None:
-            begun.append(event.episode)
-            if on_event is not None:
-                on_event(event)
-
-        try:
-            episode = await self.runtime.run(
-                text, policy=metered, route=route, split=split, setup=Setup(options, only=tools, images=images),
-                spec={"model_spec": member.model, "adapter_spec": member.adapter}, on_event=follow,
-            )  # fmt: skip
-        finally:
-            route |= {"cost_usd": metered.spent, "unpaid": metered.unpaid}
-            if begun:
-                self.runtime.store.set_route(begun[-1], route)
-                self._chooser.memory.learn(begun[-1])
+        episode = await self._metered_run(
+            text, metered, member, route, [], on_event, split=split, setup=Setup(options, only=tools, images=images)
+        )
         shown = "all tools" if tools is None else ", ".join(sorted(tools)) or "no tools"
         self._tell(f"{model} was asked with {shown}: {episode.status}, {metered.spent:.6f} USD")
         return replace(episode, route=route)
@@ -283,17 +269,8 @@ class Team:
             "fallback": decision.fallback, "expected": row.to_json(), "attempts": [one.to_json() for one in tried],
         }  # fmt: skip
         begun: list[str] = []
-
-        def follow(event: Event) -> None:
-            begun.append(event.episode)
-            if on_event is not None:
-                on_event(event)
-
         try:
-            episode = await self.runtime.run(
-                task, on_event=follow, split=split, policy=metered, route=route,
-                spec={"model_spec": model.model, "adapter_spec": model.adapter}, **more,
-            )  # fmt: skip
+            episode = await self._metered_run(task, metered, model, route, begun, on_event, split=split, **more)
         except ModelError as problem:
             if not begun:
                 tried.append(Attempt(name, None, "error", metered.spent, problem.message))
@@ -301,10 +278,29 @@ class Team:
             self._tell(f"{name} failed: {problem.message}")
             episode = self.runtime.store.get(begun[-1]).as_episode()
         tried.append(Attempt(name, episode.id, episode.status, metered.spent, episode.error))
-        route |= {"cost_usd": metered.spent, "unpaid": metered.unpaid}
-        self.runtime.store.set_route(episode.id, route)
-        self._chooser.memory.learn(episode.id)
         return replace(episode, route=route)
+
+    async def _metered_run(
+        self, text: str, metered: Metered, member: PoolModel, route: dict[str, Any], begun: list[str], on_event: Emit | None,
+        **more: Any,
+    ) -> Episode:  # fmt: skip
+        """Run a text with a model of the pool; `begun` gets its episode. However it ends, its cost is logged and learnt."""
+
+        def follow(event: Event) -> None:
+            begun.append(event.episode)
+            if on_event is not None:
+                on_event(event)
+
+        try:
+            return await self.runtime.run(
+                text, on_event=follow, policy=metered, route=route,
+                spec={"model_spec": member.model, "adapter_spec": member.adapter}, **more,
+            )  # fmt: skip
+        finally:
+            route |= {"cost_usd": metered.spent, "unpaid": metered.unpaid}
+            if begun:
+                self.runtime.store.set_route(begun[-1], route)
+                self._chooser.memory.learn(begun[-1])
 
     async def _policy(self, name: str) -> Policy:
         async with self._loading:
