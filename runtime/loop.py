@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .episodes.episode import ContextUse, Episode, Status
@@ -32,6 +32,7 @@ from .events import (
     TurnStarted,
 )
 from .gate import Gate
+from .kept import SCHEMA as KEPT
 from .messages import Step, after_program, error_text
 from .options import RunOptions, reply_tokens
 from .policies.base import Sampling
@@ -52,7 +53,13 @@ SOFT_BUDGETS = frozenset({"max_calls", "max_output_bytes", "max_result_bytes"})
 WORKER_DIED = "WorkerDied"
 SAME_FAILURES = 3
 """The same program failing in the same way this often ends the run."""
-_META = ("search_tools", "load_tools", "read_result", "answer", "ToolError", "asyncio")
+AGAIN_TEMPERATURE = 0.7
+"""At which a greedy policy is asked again when it repeats a program that failed, at most `MOST_DRAWN` times in a run."""
+MOST_DRAWN = 2
+_META = {
+    "answer": ("value",), "search_tools": ("query", "k"), "load_tools": ("names",), "read_result": tuple(KEPT["properties"]),
+}  # fmt: skip
+_GIVEN = ("ToolError", "asyncio")
 
 
 @dataclass(slots=True)
@@ -88,6 +95,8 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    drawn: int = 0
+    """Programs that were drawn at a temperature because the greedy one had failed before."""
     _failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     _started: float = field(default_factory=time.perf_counter)
 
@@ -145,18 +154,32 @@ class Run:
                 f"the prompt has {prompt.tokens} tokens, and the budget is {self.prompting.budget}",
                 where="--budget", mend="raise --budget",
             )  # fmt: skip
-        episode = self.journal.episode
+        episode, read = self.journal.episode, WRITINGS[self.options.acting].read
         self.emit(TurnStarted(episode, turn, prompt.tokens))
-        proposal = await self.policy.propose(
-            self.prompting.conversation, self._sampling(turn, prompt.tokens), names=self._names(),
-            on_text=lambda text: self.emit(ReplyDelta(episode, turn, text)),
-        )  # fmt: skip
-        found = WRITINGS[self.options.acting].read(proposal.text)
+        sampling = self._sampling(turn, prompt.tokens)
+        proposal = await self._reply(turn, sampling)
+        if self._stuck(proposal, read(proposal.text).program):
+            self.emit(Notice(episode, f"the program of turn {turn} has failed before; another one is drawn"))
+            self._count(turn, prompt.tokens, proposal)
+            self.drawn += 1
+            proposal = await self._reply(turn, replace(sampling, temperature=AGAIN_TEMPERATURE))
+        found = read(proposal.text)
         self.journal.turn(turn, prompt, proposal, found.program, found.kind, found.thinking)
         self.prompting.replied(proposal)
         self._count(turn, prompt.tokens, proposal)
         self.emit(ReplyFinished(episode, turn, proposal.text, proposal.generated_tokens, proposal.seconds))
         return found.program, proposal.finish == "length"
+
+    async def _reply(self, turn: int, sampling: Sampling) -> Proposal:
+        return await self.policy.propose(
+            self.prompting.conversation, sampling, names=self._names(),
+            on_text=lambda text: self.emit(ReplyDelta(self.journal.episode, turn, text)),
+        )  # fmt: skip
+
+    def _stuck(self, proposal: Proposal, program: str | None) -> bool:
+        """Whether a greedy reply says again what has failed: read once more, it would be said for ever."""
+        greedy = proposal.sampler.get("greedy") and not proposal.sampler.get("scripted")
+        return bool(greedy) and self.drawn < MOST_DRAWN and any(program == failed for failed, _ in +self._failures)
 
     def _sampling(self, turn: int, prompt_tokens: int) -> Sampling:
         room = self.policy.context_length - prompt_tokens - 1
@@ -170,7 +193,9 @@ class Run:
             return None
         known = self.view.parameters().items()
         tools = {name: parameters for name, parameters in known if name.partition(".")[0] not in self.variables}
-        return Names(tools, (*self.variables, *_META))
+        functions = {name: tuple(schema.get("properties", ())) for name, schema in self.view.hosted.items()}
+        tools |= {name: given for name, given in (_META | functions).items() if name not in self.variables}
+        return Names(tools, (*self.variables, *_GIVEN))
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
         exact = self.policy.counting == "exact" or not proposal.prompt_tokens

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..tools_registry.stubs import stub, summary_line
+from ..tools_registry.stubs import prompt_stub, summary_line
 from .errors import BudgetError
 from .kept import SCHEMA as KEPT_SCHEMA
 from .prompt import found_text
@@ -92,7 +92,7 @@ class View:
 
     def stub(self, tool: Tool) -> str:
         """A tool as the policy reads it."""
-        return stub(self.observed.typed(tool) if self.observed is not None else tool)
+        return prompt_stub(self.observed.typed(tool) if self.observed is not None else tool)
 
     def _remembered(self, task: str) -> list[Tool]:
         tools = self.registry.tools

@@ -1,6 +1,6 @@
 """A tool as one line of typed Python, a fifth of the tokens of its JSON Schema.
 
-`def files.find(pattern: str) -> list[str]  # Find files by pattern.`
+`def files.find(pattern: str) -> list[str]  # Find files by pattern.` (`stub`), or with the comment above it (`prompt_stub`).
 
 Nested objects are written as `dict(name=str, size=int)`, so that every annotation is a Python expression.
 """
@@ -42,19 +42,47 @@ _DETAILS = (Detail(3, 12), Detail(2, 8), Detail(1, 6), Detail(1, 3), Detail(0, 3
 
 def stub(tool: Tool) -> str:
     """Return the one-line stub of `tool`, within `STUB_CHARS`."""
-    summary = summary_line(tool.description)
-    if tool.output_schema is None and tool.observed_schema:
-        summary = f"{summary} (result as observed)".strip()
+    summary = _summary(tool)
     comment = f"  # {summary}" if summary else ""
-    room = STUB_CHARS - len(comment)
+    return _signature(tool, STUB_CHARS - len(comment)) + comment
+
+
+def prompt_stub(tool: Tool) -> str:
+    """Return the stub of `tool` as a policy reads it, within `STUB_CHARS`: what it does, then how it is called.
+
+    `# lookup client: Find a client by name.` stands above `def crm.lookup_client(name: str) -> dict(id=str, name=str)`. A
+    model reads from left to right: where the words that a task may use come before the server and the name, a small one
+    learns to point at them; where they come behind, it hardly does (docs/lab-log.md). So the words of the name come first
+    where the summary lacks one.
+    """
+    summary, words = _summary(tool), name_words(tool.name)
+    if not set(words) <= set(re.findall(r"[^\W_]+", summary.lower())):
+        summary = f"{' '.join(words)}: {summary}" if summary else " ".join(words)
+    comment = f"# {summary}\n" if summary else ""
+    return comment + _signature(tool, STUB_CHARS - len(comment))
+
+
+def name_words(name: str) -> list[str]:
+    """The words that an identifier is made of, in lower case: `getUser_by2` is get, user, by, 2."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+", name)]
+
+
+def _summary(tool: Tool) -> str:
+    summary = summary_line(tool.description)
+    observed = tool.output_schema is None and tool.observed_schema
+    return f"{summary} (result as observed)".strip() if observed else summary
+
+
+def _signature(tool: Tool, room: int) -> str:
+    """The definition with as much detail as fits into `room` characters."""
     for detail in _DETAILS:
         parameters = _parameters(tool, detail)
         result = _result(tool.output_schema or tool.observed_schema, detail)
         arrow = f" -> {result}" if result else ""
         text = _definition(tool, parameters, arrow)
         if len(text) <= room:
-            return text + comment
-    return _shortened(tool, parameters, arrow, room) + comment
+            return text
+    return _shortened(tool, parameters, arrow, room)
 
 
 def _definition(tool: Tool, parameters: list[str], arrow: str) -> str:

@@ -18,10 +18,16 @@ _IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 _BLANK = frozenset(b" \t\r\f")
 _NEWLINE, _QUOTES, _OPEN, _CLOSE = 0x0A, frozenset(b"'\""), frozenset(b"([{"), frozenset(b")]}")
 _KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
-_PREFIXES = frozenset((b"r", b"b", b"u", b"f", b"rb", b"br", b"fr", b"rf"))
+_LOWER = (b"r", b"b", b"u", b"f", b"rb", b"br", b"fr", b"rf")
+_PREFIXES = frozenset(
+    form for one in _LOWER for form in (one, one.upper(), one.title(), one.title().swapcase())
+)
 _BINDERS = {b"for": b"in", b"as": b"", b"import": b"\n", b"def": b":", b"lambda": b":", b"class": b":"}
 _TAIL_BYTES = 12
 _MODULES = (b"json", b"re", b"math", b"datetime", b"statistics", b"collections", b"itertools")
+_BEFORE_OPERANDS = frozenset(
+    (b"in", b"if", b"elif", b"while", b"return", b"not", b"and", b"or", b"is", b"else", b"await", b"assert", b"raise")
+)
 _ALWAYS = frozenset(name.encode() for name in dir(builtins)) | _KEYWORDS | frozenset(_MODULES) | _PREFIXES
 
 
@@ -29,9 +35,10 @@ _ALWAYS = frozenset(name.encode() for name in dir(builtins)) | _KEYWORDS | froze
 class Names:
     """The names that may come out: tools by full name with their parameters, and, if known, the live variables.
 
-    With `variables` given, the first word of an argument of a call at statement level must be a parameter or a known name;
-    without, only the names of tools and of keyword arguments are constrained. Leave out tools of a server whose name is
-    a live variable: there, `text.` is the variable's attribute.
+    A name without a dot is a function of the run (`answer`). With `variables` given, the first word of an argument of a call
+    at statement level must be a parameter or a known name, and so must a word after `=` or a keyword such as `in`, outside
+    of brackets; without, only the names of tools and of keyword arguments are constrained. Leave out tools of a server whose
+    name is a live variable: there, `text.` is the variable's attribute.
     """
 
     tools: Mapping[str, Sequence[str]]
@@ -60,13 +67,14 @@ class NameTable:
             if dot:
                 grouped.setdefault(server, set()).add(tool)
         self.tools = {server: frozenset(tools) for server, tools in grouped.items()}
+        self.functions = frozenset(name for name in self.parameters if b"." not in name)
         self.tool_beginnings = {server: _beginnings(tools) for server, tools in self.tools.items()}
         self.server_endings: dict[bytes, list[bytes]] = {}
         for server in self.tools:
             for length in range(len(server) + 1):
                 self.server_endings.setdefault(server[:length], []).append(server[length:])
         self.variables = None if names.variables is None else frozenset(name.encode() for name in names.variables)
-        self.known = _ALWAYS | frozenset(self.tools) | (self.variables or frozenset())
+        self.known = _ALWAYS | frozenset(self.tools) | self.functions | (self.variables or frozenset())
         """Names that any program may use, besides its own and the parameters."""
         self.known_beginnings = _beginnings(self.known)
 
@@ -100,6 +108,7 @@ class NameState:
         "opening",
         "previous",
         "quote",
+        "ready",
         "run",
         "server",
         "simple",
@@ -109,6 +118,9 @@ class NameState:
         "triple",
         "word",
     )
+
+    ready: bool
+    """True where an operand must come: its first word, if the next piece begins with it, is a known name."""
 
     def __init__(self, table: NameTable, *, thinking: bool = False) -> None:
         self.table = table
@@ -135,10 +147,22 @@ class NameState:
         """True where the word being written must be a parameter or a known name."""
         return (
             self.table.variables is not None
-            and len(self.frames) == 1
-            and self.frames[0].tool is not None
-            and (self.arg_start or self.arg_first)
+            and len(self.frames) <= 1
+            and (self.arg_start or self.arg_first or self.ready)
         )
+
+    @property
+    def calling(self) -> bytes | None:
+        """The tool or function whose name has just been written, if a bracket now would call it."""
+        if self.server is not None:
+            return self.server + b"." + self.word
+        if self.callee is None and not self.attribute and self.is_function(self.word):
+            return self.word
+        return self.callee
+
+    def is_function(self, word: bytes) -> bool:
+        """True for a function of the run that the reply has not bound to a value of its own."""
+        return word in self.table.functions and word not in self.bound
 
     @property
     def beside_a_name(self) -> bool:
@@ -185,6 +209,7 @@ class NameState:
             self.arg_first,
             self.arg_word,
             self.previous,
+            self.ready,
             self.simple and self.targets,
             self._bound_key(),
             self.binding,
@@ -194,6 +219,7 @@ class NameState:
     def feed(self, piece: bytes) -> bool:
         """Go on with `piece`; False where a name in it does not exist (the state goes on all the same)."""
         good, index, end = True, 0, len(piece)
+        self._take_place()
         while index < end:
             byte = piece[index]
             if self.mode is CODE:
@@ -218,6 +244,11 @@ class NameState:
         self.tail = (self.tail + piece)[-_TAIL_BYTES:]
         return good and self._unfinished()
 
+    def _take_place(self) -> None:
+        """The place of an operand, opened by an earlier piece: a word that begins in the same piece is not judged."""
+        if self.ready and self.mode is CODE:
+            self.ready, self.arg_start = False, True
+
     def _bound_key(self) -> frozenset[bytes]:
         return self.bound if self.table.variables is not None else frozenset(self.bound & self.table.tools.keys())
 
@@ -239,6 +270,7 @@ class NameState:
         self.arg_start = self.arg_first = False
         self.arg_word: bytes | None = None
         self.previous = b""
+        self.ready = False
         self.targets: tuple[bytes, ...] = ()
         self.simple = True
         self.binding: bytes | None = None
@@ -260,7 +292,7 @@ class NameState:
     def _letter(self, byte: int) -> None:
         if not self.word:
             self.arg_first = self.arg_start and not self.attribute
-            self.arg_start = False
+            self.arg_start = self.ready = False
             self.arg_word = self.callee = None
         self.word += bytes((byte,))
 
@@ -282,21 +314,22 @@ class NameState:
         if self.attribute:
             self.attribute, self.previous = False, word
             return True
-        good = self._check_argument(word, byte) if first else True
+        good = self._check_argument(word) if first else True
         if self.beside_a_name and word not in _KEYWORDS and byte not in _QUOTES:
             self._opaque_line()  # two names side by side: this line is prose
             return good
         self._note_word(word, byte)
         if first:
             self.arg_word = word
+        self.ready = word in _BEFORE_OPERANDS and not self.frames
+        if self.is_function(word):
+            self.callee = word
         if byte == 0x2E and word in self.table.tools and word not in self.bound:
             self.server = word
         return good
 
-    def _check_argument(self, word: bytes, byte: int) -> bool:
-        if self.table.variables is None or len(self.frames) != 1 or 0x30 <= word[0] <= 0x39:
-            return True
-        if word.lower() in _PREFIXES and byte in _QUOTES:
+    def _check_argument(self, word: bytes) -> bool:
+        if self.table.variables is None or len(self.frames) > 1 or 0x30 <= word[0] <= 0x39:
             return True
         return word in self.argument_words()
 
@@ -323,6 +356,7 @@ class NameState:
             self._start_line()
             return True
         good = self._equals(following) if byte == 0x3D else True
+        self.ready = byte == 0x3D and following != 0x3D and not self.frames
         dotted = self.server
         self.previous = b""
         callee, self.callee = self.callee, None

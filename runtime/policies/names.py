@@ -78,6 +78,8 @@ class NameConstraint:
             self._allow_words(mask, state, words)
             return mask
         mask = ~self._index.argument_led
+        if not state.frames:
+            mask |= self._index.line_led  # outside of brackets the next line is another statement
         for word in words:
             self._allow_word(mask, state, word, self._index.whole, self._index.begun)
             self._allow_word(mask, state, word, self._index.blank_whole, self._index.blank_begun)
@@ -120,7 +122,7 @@ class NameConstraint:
             for ending in self._table.server_endings.get(state.word, ()):
                 risky.update(index.dotted.get(ending, ()))
         in_call = bool(state.frames) and any(frame.tool for frame in state.frames)
-        if in_call or state.server is not None or state.callee is not None:
+        if in_call or state.calling is not None:
             risky.update(index.inner_arguments if self._table.variables is not None else index.inner_keywords)
         if in_call:
             risky.update(index.fresh_lines)
@@ -192,7 +194,7 @@ class NameConstraint:
 
     def _parameters_ahead(self, state: NameState) -> frozenset[bytes] | None:
         """Parameters of the tool whose name has just been written, if a bracket now would call it."""
-        callee = state.callee if state.server is None else state.server + b"." + state.word
+        callee = state.calling
         return None if callee is None else self._table.parameters.get(callee)
 
 

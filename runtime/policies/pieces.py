@@ -58,6 +58,8 @@ class PieceIndex:
         """False for pieces that begin with an identifier character."""
         self.argument_led = np.zeros(self.size, dtype=np.bool_)
         """True for pieces that begin with a word, perhaps after blanks."""
+        self.line_led = np.zeros(self.size, dtype=np.bool_)
+        """True for those of them with a newline among the blanks."""
         for token, piece in enumerate(self.pieces):
             if piece and not self.control[token]:
                 self._add(token, piece)
@@ -76,6 +78,7 @@ class PieceIndex:
         if word:
             self.not_word_led[token] = bool(blanks)
             self.argument_led[token] = not word[:1].isdigit()
+            self.line_led[token] = b"\n" in blanks
             groups = (self.blank_begun, self.blank_whole) if blanks else (self.begun, self.whole)
             groups[not rest].setdefault(word, []).append(token)
         if rest[:1] == b"." and len(rest) > 1 and not blanks:

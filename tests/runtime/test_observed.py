@@ -22,8 +22,11 @@ CALL = ["answer(app.orders('ann'))"]
 
 
 def shown(runs, functions, **options) -> str:
+    """The stub of the first prompt: what the tool does, then how it is called."""
     _, record = runs.recorded(["answer(1)"], "list the orders of the customer ann", tools=functions, **options)
-    return next(line for line in record.turns[0].prompt_text.splitlines() if "app.orders" in line)
+    lines = record.turns[0].prompt_text.splitlines()
+    found = next(number for number, line in enumerate(lines) if "app.orders" in line)
+    return "\n".join(lines[found - 1 : found + 1])
 
 
 def test_the_next_run_shows_what_the_last_one_got(runs):

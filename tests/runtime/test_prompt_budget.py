@@ -73,14 +73,17 @@ def test_eager_loading_shows_everything_or_says_why_not(runs):
     assert episode.status == "budget" and "all 22 stubs" in episode.error
 
 
+UNITS = "# Convert a value between units, like km to mile.\ndef units.convert("
+
+
 def test_iterative_server_and_tool_loading(runs):
     replies = ["load_tools('units')", "answer(units.convert(1, 'km', 'm'))"]
     episode, record = runs.recorded(replies, loading="servers")
     assert record.turns[0].in_view == () and "def " not in record.turns[0].prompt_text
-    assert record.turns[1].prompt_text.startswith("def units.convert(") and episode.answer == 1000
+    assert record.turns[1].prompt_text.startswith(UNITS) and episode.answer == 1000
     _, record = runs.recorded(["load_tools('units')", "load_tools('units.convert')", "answer(1)"], loading="tools")
     assert record.turns[1].prompt_text == "units: convert"
-    assert record.turns[2].prompt_text.startswith("def units.convert(")
+    assert record.turns[2].prompt_text.startswith(UNITS)
     assert record.turns[2].in_view == ("units.convert",)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_search_and_load_bring_stubs_into_the_next_prompt(runs):
         "answer(units.convert(1, 'km', 'm'))",
     ])
     assert episode.answer == 1000
-    assert record.turns[1].prompt_text.startswith("def units.convert(value: float, source: str, target: str) -> float")
+    assert "\ndef units.convert(value: float, source: str, target: str) -> float" in record.turns[1].prompt_text
     assert "units.convert" in record.turns[1].in_view
     assert episode.tool_calls == 1
 
@@ -114,6 +115,35 @@ def test_turns_that_never_answer_end_in_giving_up(runs):
 def test_the_same_failure_three_times_ends_the_run(runs):
     episode = runs(lambda _: "files.read('nope')")
     assert (episode.status, episode.turns) == ("gave_up", 3)
+
+
+class Greedy(ScriptedPolicy):
+    """Says one thing when greedy, another when sampled."""
+
+    async def propose(self, conversation, sampling, **more):
+        said = "files.read('nope')" if sampling.temperature == 0 else "answer('found another way')"
+        proposal = await ScriptedPolicy([said]).propose(conversation, sampling, **more)
+        return replace(proposal, sampler={"greedy": sampling.temperature == 0, "temperature": sampling.temperature})
+
+
+def test_a_greedy_policy_that_repeats_what_failed_is_asked_for_another_program(runs):
+    episode, record = runs.recorded(Greedy([]))
+    assert (episode.status, episode.answer, episode.turns) == ("answered", "found another way", 2)
+    assert [turn.sampler["greedy"] for turn in record.turns] == [True, False]
+
+
+class Failing(Greedy):
+    """Fails in ever the same way when greedy, in a new one each time it is sampled."""
+
+    async def propose(self, conversation, sampling, **more):
+        proposal = await super().propose(conversation, sampling, **more)
+        return proposal if sampling.temperature == 0 else replace(proposal, text=f"files.read('{sampling.seed}')")
+
+
+def test_only_two_programs_of_a_run_are_drawn_so(runs):
+    episode, record = runs.recorded(Failing([]), max_turns=8)
+    assert (episode.status, episode.turns) == ("gave_up", 5)
+    assert [turn.sampler["greedy"] for turn in record.turns] == [True, False, False, True, True]
 
 
 def test_variables_survive_a_worker_that_a_limit_ended(runs):
@@ -148,7 +178,7 @@ def test_functions_are_tools(runs):
         tools=[area, broken, later], toolbox=False,
     )  # fmt: skip
     assert episode.answer == [6, "no luck", "X"]
-    assert "def app.area(width: float, height: float) -> float  # Area of a rectangle." in record.turns[0].prompt_text
+    assert "# Area of a rectangle.\ndef app.area(width: float, height: float) -> float\n" in record.turns[0].prompt_text
 
 
 def test_events_tell_the_run_in_order(runs):

@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.tools_registry import Tool, stub, summary_line
+from atlas.tools_registry.stubs import STUB_CHARS, name_words, prompt_stub
 
 
 def tool(schema: Any, description: str = "", output: Any = None) -> Tool:
     return Tool("s", "t", description, schema, output)
+
+
+def check_prompt(text: str) -> None:
+    comment, definition = text.split("\n")
+    assert comment.startswith("# ") and comment.isprintable() and len(text) <= STUB_CHARS
+    check(definition)
 
 
 def check(text: str) -> None:
@@ -108,9 +115,44 @@ json_values = st.recursive(
 )
 
 
+def named(name: str, description: str) -> Tool:
+    return Tool("crm", name, description, {"type": "object", "properties": {"by": {"type": "string"}}, "required": ["by"]})
+
+
+def test_a_prompt_says_what_a_tool_does_before_it_names_it() -> None:
+    assert prompt_stub(named("find_client", "Find a client. Slowly.")) == "# Find a client.\ndef crm.find_client(by: str)"
+
+
+def test_words_of_a_name_that_the_summary_lacks_are_said_in_a_prompt() -> None:
+    assert prompt_stub(named("lookupClient", "Finds a client.")).startswith("# lookup client: Finds a client.\n")
+    assert prompt_stub(named("lookup_client", "")) == "# lookup client\ndef crm.lookup_client(by: str)"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("find_client", ["find", "client"]),
+        ("getUserByID2", ["get", "user", "by", "id", "2"]),
+        ("HTTPGet", ["http", "get"]),
+        ("añadir_línea", ["añadir", "línea"]),
+        ("_", []),
+        ("_2", ["2"]),
+    ],
+)
+def test_the_words_of_a_name(name: str, words: list[str]) -> None:
+    assert name_words(name) == words
+
+
+def test_hostile_listings_stay_in_two_lines_of_a_prompt() -> None:
+    for text in ("a\nimport os", "a\x0bb\x85c\u2028d", "\x1b[2J", "\ud800", "x" * 100_000, "\x00"):
+        check_prompt(prompt_stub(tool({}, text)))
+    assert len(prompt_stub(Tool("s", "very_long_" * 40, "Does it.", {}))) <= 2 * STUB_CHARS
+
+
 @settings(max_examples=100)
 @given(
     st.dictionaries(st.sampled_from(["type", "properties", "required", "additionalProperties"]), json_values), json_values
 )
 def test_no_schema_crashes(schema: dict[str, Any], output: Any) -> None:
     check(stub(tool(schema, "", output)))
+    check_prompt(prompt_stub(tool(schema, "Does it.", output)))

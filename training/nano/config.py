@@ -34,7 +34,7 @@ class Recipe:
     tokens: int = 24_000_000
     minutes: float | None = None
     """Where given, the run is as long as this or as `tokens`, whichever ends first: for a machine lent by the hour."""
-    step_tokens: int = 12_000
+    step_tokens: int = 10_000
     warmup_steps: int = 40
     decay_share: float = 0.65
     """The learning rate falls linearly to zero over this last share of the run."""
@@ -52,9 +52,9 @@ class Recipe:
     """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
     wide_share: float = 0.7
     """Share of workspaces whose file names, columns, people and things are words of that lexicon."""
-    drills: tuple[tuple[float, float], ...] = ((0.1, 1.0), (0.3, 0.2), (1.0, 0.05))
-    """Until each share of the run, what share of the trees are drills of copying (see drills.py)."""
-    toolbox_share: float = 0.5
+    drills: tuple[tuple[float, float], ...] = ((0.14, 1.0), (0.3, 0.3), (1.0, 0.1))
+    """Until each share of the run, what share of the trees are drills of copying and finding (see drills.py)."""
+    toolbox_share: float = 0.4
     tasks_a_world: int = 40
     checkpoint_minutes: float = 5.0
     producers: int = 1

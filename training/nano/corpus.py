@@ -41,9 +41,9 @@ def sample_worlds(split: Split, count: int) -> Iterator[World]:
 def world_text(world: World) -> str:
     """Everything a policy could read or write in a world."""
     from ...runtime.prompt import first_message
-    from ...tools_registry.stubs import stub
+    from ...tools_registry.stubs import prompt_stub
 
-    head = first_message(server_index(world.tools), [stub(tool) for tool in world.tools], "")
+    head = first_message(server_index(world.tools), [prompt_stub(tool) for tool in world.tools], "")
     tasks = "\n".join("\n".join((task.text, *task.programs)) for task in world.tasks)
     files = "\n".join(f"{path}\n{content}" for path, content in world.files.items())
     return "\n".join((head, tasks, files))

@@ -1,7 +1,8 @@
-"""Small exercises beside the tasks of a view: copying a text, writing a call that is spelt out, naming a described tool.
+"""Small exercises over a view: copying a text, finding a tool by what is said of it, naming a server.
 
-Copying is what everything else stands on, and worlds alone teach it late: after 4 M positions without drills the loss on
-names was still that of guessing (docs/lab-log.md).
+Everything else stands on copying and on finding, and worlds alone teach both late: without drills the loss on names was
+still that of guessing after 4 M positions, and without drills of finding the server of a tool was guessed after 19 M
+(docs/lab-log.md).
 """
 
 from __future__ import annotations
@@ -13,39 +14,69 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 
 from ...runtime.prompt import view_text
-from ...tools_registry.stubs import stub, summary_line
+from ...tools_registry.stubs import name_words, prompt_stub, summary_line
 from ...tools_registry.tool import Tool
 from .model import Tree
-from .rows import branch_ids, prefix_ids, server_index
+from .rows import Rewrite, branch_ids, prefix_ids, server_index
 
-_CALLS = ("call {tool} with {rest}", "{tool} {rest}", "use {tool}: {rest}", "run {tool}, {rest}")
+_CALLS = ("call {tool} with {rest}", "{tool} {rest}", "use {tool}: {rest}", "run {tool}, {rest}", "{tool} with {rest}")
 _SAYS = ("say {text}", "answer {text}", "repeat: {text}", "give back \"{text}\"")
 _NAMES = ("which tool does this: {text}", "name the tool for: {text}")
+_SERVERS = ("server of {text}", "which server: {text}")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def drill_tree(
-    tools: Sequence[Tool], tokenizer: Tokenizer, words: Sequence[str], rng: random.Random, *, branches: int = 20
+    tools: Sequence[Tool],
+    tokenizer: Tokenizer,
+    words: Sequence[str],
+    rng: random.Random,
+    *,
+    branches: int = 20,
+    rewrite: Rewrite = str,
 ) -> Tree:
-    """A view of one to six tools with drills over them: short, because copying is learnt in short contexts first."""
-    view = rng.sample(list(tools), rng.choice((1, 2, 2, 3, 4, 6)))
-    prefix = prefix_ids(tokenizer, view_text(server_index(view), [stub(tool) for tool in view]))
-    rows = [branch_ids(tokenizer, text, [program], []) for text, program in drills(view, words, rng, branches)]
+    """A view of one to eight tools with drills over them: short, because pointing is learnt in short contexts first."""
+    view = _near(tools, rng, rng.choice((1, 2, 2, 3, 4, 6, 8)))
+    prefix = prefix_ids(tokenizer, rewrite(view_text(server_index(view), [prompt_stub(tool) for tool in view])))
+    pairs = drills(view, words, rng, branches)
+    rows = [branch_ids(tokenizer, rewrite(text), [rewrite(program)], []) for text, program in pairs]
     return Tree(prefix, [ids for ids, _ in rows], [mask for _, mask in rows])
+
+
+def _near(tools: Sequence[Tool], rng: random.Random, count: int) -> list[Tool]:
+    """Tools by chance, in half of the views from one or two servers, whose tools have like names."""
+    servers = rng.sample(sorted({tool.server for tool in tools}), 1)
+    servers += rng.sample(sorted({tool.server for tool in tools}), 1)
+    near = [tool for tool in tools if tool.server in servers] if rng.random() < 0.5 else []
+    chosen = near if len(near) >= count else list(tools)
+    return rng.sample(chosen, min(count, len(chosen)))
 
 
 def drills(view: Sequence[Tool], words: Sequence[str], rng: random.Random, count: int) -> list[tuple[str, str]]:
     """`count` pairs of task and program over the tools of a view."""
+    said = _sayings(view)
     made = []
     for _ in range(count):
-        kind = rng.random()
-        if kind < 0.4:
+        tool, kind = rng.choice(view), rng.random()
+        if kind < 0.2:
             made.append(_say(words, rng))
-        elif kind < 0.9 or not any(tool.description for tool in view):
-            made.append(_call(rng.choice(view), words, rng))
+        elif kind < 0.35:
+            made.append((rng.choice(_SERVERS).format(text=rng.choice(said[tool.full_name])), f'answer("{tool.server}")'))
+        elif kind < 0.45:
+            made.append((rng.choice(_NAMES).format(text=rng.choice(said[tool.full_name])), f'answer("{tool.full_name}")'))
         else:
-            made.append(_name(rng.choice([tool for tool in view if tool.description]), rng))
+            made.append(_call(tool, rng.choice(said[tool.full_name]), words, rng))
     return made
+
+
+def _sayings(view: Sequence[Tool]) -> dict[str, list[str]]:
+    """For each tool the ways to name it that fit no other of the view: in full, bare, spoken, by its summary."""
+    every = {tool.full_name: _ways(tool) for tool in view}
+    counts: dict[str, int] = {}
+    for ways in every.values():
+        for way in set(ways):
+            counts[way] = counts.get(way, 0) + 1
+    return {name: [way for way in ways if way and counts[way] == 1] or [name] for name, ways in every.items()}
 
 
 def value(words: Sequence[str], rng: random.Random) -> str:
@@ -62,21 +93,19 @@ def value(words: Sequence[str], rng: random.Random) -> str:
     return rng.choice((" ", " ", "_", "-", ".", "/")).join(pieces)
 
 
+def _ways(tool: Tool) -> list[str]:
+    return [tool.full_name, tool.name, " ".join(name_words(tool.name)), summary_line(tool.description).rstrip(".")]
+
+
 def _say(words: Sequence[str], rng: random.Random) -> tuple[str, str]:
     text = " ".join(value(words, rng) for _ in range(rng.randint(1, 3)))
     return rng.choice(_SAYS).format(text=text), f"answer({json.dumps(text, ensure_ascii=False)})"
 
 
-def _call(tool: Tool, words: Sequence[str], rng: random.Random) -> tuple[str, str]:
-    names = tool.parameters
-    chosen = [name for name in names if rng.random() < 0.8][:4]
+def _call(tool: Tool, said: str, words: Sequence[str], rng: random.Random) -> tuple[str, str]:
+    chosen = [name for name in tool.parameters if rng.random() < 0.6][:3]
     values = [value(words, rng) for _ in chosen]
     pairs = list(zip(chosen, values, strict=True))
     spelt = " and ".join(f"{name} {one}" for name, one in pairs) or "nothing"
     given = ", ".join(f"{name}={one if one.isdigit() else json.dumps(one)}" for name, one in pairs)
-    return rng.choice(_CALLS).format(tool=tool.full_name, rest=spelt), f"answer({tool.full_name}({given}))"
-
-
-def _name(tool: Tool, rng: random.Random) -> tuple[str, str]:
-    text = rng.choice(_NAMES).format(text=summary_line(tool.description))
-    return text, f'answer("{tool.full_name}")'
+    return rng.choice(_CALLS).format(tool=said, rest=spelt), f"answer({tool.full_name}({given}))"

@@ -20,8 +20,11 @@ _PROTECTED = frozenset(
     name names value values item items found total row rows find get create delete update count number send show read
     write add remove set sort date time text file files path what words lines chars folder table tables clock units
     find_tools toolerror message kind null return output each every more most less than only first last same busy again
-    must should valid invalid known unknown such mean""".split()
+    must should valid invalid known unknown such mean
+    fetch lookup change increase edit drop register export convert check comment annotate note notify remind reminder
+    schedule archive dump highest smallest minimum maximum above below over about needed full limit""".split()
 )
+"""Words of the program language and verbs: with those replaced, nothing would tell what a tool does."""
 _SQL = frozenset(
     """analyse analyze anti array asof asymmetric authorization between bigint binary boolean both case cast char character
     check coalesce collate collation column columns concurrently constraint create cross decimal default deferrable desc
@@ -89,7 +92,8 @@ def renamer(world: World, words: Sequence[str], rng: random.Random) -> Rewrite:
         mapping[_plural(noun)] = _plural(word)
     if not mapping:
         return str
-    pattern = re.compile("(?<![A-Za-z])(" + "|".join(sorted(mapping, key=len, reverse=True)) + ")(?![a-z])", re.IGNORECASE)
+    alternatives = "|".join(sorted(mapping, key=len, reverse=True))
+    pattern = re.compile(f"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))((?i:{alternatives}))(?![a-z])")
     return lambda text: pattern.sub(lambda match: _like(mapping[match[1].lower()], match[1]), text)
 
 

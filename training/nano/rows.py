@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from ...runtime.prompt import system_text, task_text, view_text
 from ...tools_registry.search import ToolIndex
-from ...tools_registry.stubs import stub
+from ...tools_registry.stubs import prompt_stub
 from ...tools_registry.tool import Tool
 from ..worlds.base import Task, World
 from ..worlds.rehearse import rehearse
@@ -41,7 +41,7 @@ def world_trees(
         size = rng.randint(*stubs)
         chosen, needed, waiting = _share_a_view(waiting, size)
         names = _view(chosen, needed, tools, index, size, rng)
-        lines = _within([rewrite(stub(tools[name])) for name in names], needed_count=len(needed),
+        lines = _within([rewrite(prompt_stub(tools[name])) for name in names], needed_count=len(needed),
                         tokenizer=tokenizer, stub_tokens=stub_tokens)
         rng.shuffle(lines)
         servers = [(rewrite(name), count) for name, count in server_index(world.tools)]

@@ -20,6 +20,9 @@ from .model import Flat, Tree, flatten
 SHORT, MIXED, FULL = (4, 7), (5, 14), (10, 16)
 """How many stubs a view holds: at first, later, and over the last share of a run."""
 
+MIXED_BATCHES = 8
+"""Trees are drawn at random from so many batches' worth of them: those of one world teach the same thing at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -101,17 +104,27 @@ class TreeStream:
 
 
 def _produce(recipe: Recipe, folder: str, seed: int, progress: Any, out: Any) -> None:
-    trainer = os.getppid()
+    trainer, rng = os.getppid(), random.Random(f"{recipe.seed}:{seed}:order")
+    wanted = recipe.step_tokens // recipe.workers
     waiting: list[Tree] = []
     for trees, following in _trees(recipe, Path(folder), seed, progress):
         waiting += trees
-        wanted = recipe.step_tokens // recipe.workers
-        while sum(tree.size for tree in waiting) >= wanted:
-            batch: list[Tree] = []
-            while sum(tree.size for tree in batch) < wanted:
-                batch.append(waiting.pop(0))
-            if not _put(out, (flatten(batch), following), trainer):
+        while sum(tree.size for tree in waiting) >= MIXED_BATCHES * wanted:
+            if not _put(out, (flatten(_drawn(waiting, wanted, rng)), following), trainer):
                 return
+
+
+def _drawn(waiting: list[Tree], wanted: int, rng: random.Random) -> list[Tree]:
+    """Take trees of about `wanted` positions by chance; the last ones fit, so that no worker waits for another."""
+    batch: list[Tree] = []
+    left = wanted
+    while left > 0:
+        some = rng.sample(range(len(waiting)), min(8, len(waiting)))
+        chosen = next((number for number in some if waiting[number].size <= left), None)
+        last = chosen is None
+        batch.append(waiting.pop(min(some, key=lambda number: waiting[number].size) if chosen is None else chosen))
+        left = 0 if last else left - batch[-1].size
+    return batch
 
 
 def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[tuple[list[Tree], int]]:
@@ -129,13 +142,13 @@ def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[t
         world = make_world(recipe.seed * 1_000_000_000 + seed, recipe, rng, words)
         dropout = dropping if rng.random() < 0.5 else plain
         trees: list[Tree] = []
+        rename = not world.files and rng.random() < recipe.rename_share
+        rewrite = renamer(world, words, rng) if rename else str
         while rng.random() < drills_at(progress.value, recipe):
-            trees.append(drill_tree(world.tools, dropout, words, rng))
+            trees.append(drill_tree(world.tools, dropout, words, rng, rewrite=rewrite))
             if sum(tree.size for tree in trees) > recipe.step_tokens:
                 break
         else:
-            rename = not world.files and rng.random() < recipe.rename_share
-            rewrite = renamer(world, words, rng) if rename else str
             trees += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite)
         seed += recipe.producers * recipe.workers
         yield trees, seed

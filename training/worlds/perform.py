@@ -15,7 +15,7 @@ from ...runtime.episodes.episode import ContextUse, Status
 from ...runtime.episodes.rows import CallRow, EpisodeRow, Record, TurnRow
 from ...runtime.prompt import result_message
 from ...tools_registry.search import ToolIndex
-from ...tools_registry.stubs import stub
+from ...tools_registry.stubs import prompt_stub
 from .base import State, Task, World
 from .check import passes
 from .rehearse import ProgramToolError, ReferenceError, Rehearsal, Stage
@@ -103,7 +103,7 @@ def _turn(stage: _Logged, number: int, program: str, task: Task) -> TurnRow:
     stage.outcome.answered = False
     printed, error = io.StringIO(), None
     shown = sorted({name for name in task.needed if f"{name}(" in program})
-    stubs = "".join(f"{stub(stage.tools[name])}\n" for name in shown if name in stage.tools)
+    stubs = "".join(f"{prompt_stub(stage.tools[name])}\n" for name in shown if name in stage.tools)
     with contextlib.redirect_stdout(printed):
         try:
             exec(compile(program, "<performed>", "exec"), stage.names)

@@ -20,7 +20,7 @@ from typing import Any
 
 from ...runtime.prompt import call_text, found_text, result_message
 from ...tools_registry.search import ToolIndex
-from ...tools_registry.stubs import stub, summary_line
+from ...tools_registry.stubs import prompt_stub, summary_line
 from .base import State, Task, World, WorldToolError
 
 _MODULES = (json, re, math, datetime, statistics, collections, itertools)
@@ -102,7 +102,7 @@ class Stage:
 
     def load_tools(self, *names: Any) -> None:
         for name in names:
-            self.loaded.append(stub(self.tools[str(name).split()[0]]))
+            self.loaded.append(prompt_stub(self.tools[str(name).split()[0]]))
 
 
 def rehearse(world: World, task: Task, *, index: ToolIndex | None = None) -> Rehearsal:

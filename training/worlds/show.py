@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ...runtime.prompt import first_message
 from ...tools_registry.search import ToolIndex
-from ...tools_registry.stubs import stub
+from ...tools_registry.stubs import prompt_stub
 from .base import Task, World
 from .rehearse import rehearse
 
@@ -23,7 +23,7 @@ def show(world: World, task: Task, index: ToolIndex, *, view: bool) -> str:
     if view:
         tools = [tool for tool in index.first_view(task.text) if tool.full_name not in task.hidden]
         servers = Counter(tool.server for tool in world.tools)
-        lines = [f"[{task.family}]", first_message(list(servers.items()), [stub(tool) for tool in tools], task.text)]
+        lines = [f"[{task.family}]", first_message(list(servers.items()), [prompt_stub(tool) for tool in tools], task.text)]
     done = rehearse(world, task, index=index)
     for number, program in enumerate(task.programs):
         lines += [f"    {line}" for line in program.splitlines()]

@@ -23,6 +23,7 @@ NAMES = Names(
         "files.read": ["path"],
         "text.count": ["path", "what"],
         "crm.list": [],
+        "answer": ["value"],
     }
 )
 STRICT = Names(NAMES.tools, variables=("rows", "total"))
@@ -103,6 +104,15 @@ AWKWARD = [
     "  ",
     "print(",
     "answer(",
+    "answer",
+    "(value",
+    "value=",
+    "in",
+    " in ",
+    " not",
+    "if ",
+    "= zzz",
+    " = ",
     "I will",
     " use",
     "```python\n",
@@ -139,6 +149,13 @@ INDEX = PieceIndex(PIECES, control=[END])
 def write(names: Names, text: str) -> bool:
     """Whether `text` may be written from the start of a reply."""
     return NameState(NameTable(names)).feed(text.encode())
+
+
+def write_by_bytes(names: Names, text: str) -> bool:
+    """The same, a byte at a time: a word is judged where its place was written before it."""
+    state = NameState(NameTable(names))
+    judged = [state.feed(bytes((byte,))) for byte in text.encode()]
+    return all(judged)
 
 
 @pytest.mark.parametrize(
@@ -217,6 +234,23 @@ def test_with_known_variables_an_argument_begins_with_a_parameter_or_a_known_nam
         "files.read(-zzz)",
     ):
         assert write(STRICT, good), good
+    for good in (
+        "zzz = 1\nyyy = zzz",
+        "x = rows",
+        "x = [y for y in rows]",
+        "x = {y: 1 for y in rows}",
+        "for y in rows:\n    if y in rows and not total:\n        answer(y)",
+        "x = lambda y: y",
+        "answer(value=rows)",
+        "answer([y for y in rows])",
+        "answer = 3\nx = answer(zzz",
+        "x = 1 if total else 2",
+        "x += 12.5",
+    ):
+        assert write_by_bytes(STRICT, good), good
+    unknown = ("x = zzz", "for y in zzz", "if zzz", "x = not zzz", "answer(zzz", "answer(vlue=1", "x = y\n", "x == zzz")
+    for bad in unknown:
+        assert not write_by_bytes(STRICT, bad), bad
     for bad in ("files.read(pth", "files.read(zzz", "files.find_all(rows, lmt"):
         assert not write(STRICT, bad), bad
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import random
@@ -16,9 +17,11 @@ from tokenizers import Tokenizer
 
 from atlas.runtime.prompt import first_message
 from atlas.tools_registry.stubs import stub
+from atlas.tools_registry.tool import Tool
 from atlas.training.nano import tokenizer as tokens
 from atlas.training.nano.config import RECIPES, ModelConfig
 from atlas.training.nano.corpus import world_text
+from atlas.training.nano.drills import drills
 from atlas.training.nano.export import export
 from atlas.training.nano.lexicon import held_out_words, renamer, without, words_of, world_words
 from atlas.training.nano.model import Nano, Tree, pack
@@ -124,6 +127,25 @@ def test_renaming_keeps_the_programs_of_a_world_true_to_its_stubs() -> None:
         for name in task.needed:
             assert f"def {rewrite(name)}(" in stubs
             assert any(rewrite(name) in rewrite(program) for program in task.programs)
+
+
+def test_renaming_reaches_the_nouns_within_a_name_in_camel_case() -> None:
+    tool = Tool("cycling", "readCyclistName", "Read the name of a cyclist.", {})
+    world = dataclasses.replace(composed_world(5, "practice", tasks=1), tools=(tool,))
+    for seed in range(8):
+        said = renamer(world, ["walnut", "kettle", "lantern"], random.Random(seed))("cyclist: readCyclistName")
+        assert ("cyclist" in said) == ("Cyclist" in said)
+        assert said.startswith("cyclist") or said.split(": ")[0].capitalize() in said
+
+
+def test_drills_say_only_what_names_one_tool_of_the_view() -> None:
+    world, rng = composed_world(5, "practice", tasks=1), random.Random(3)
+    view = list(world.tools[:6])
+    same = [Tool("other", view[0].name, view[0].description, {}), *view]
+    for text, program in drills(same, ["walnut", "kettle"], rng, 200):
+        ast.parse(program)
+        if program.startswith((f"answer({view[0].full_name}(", "answer(other.")):
+            assert view[0].full_name in text or f"other.{view[0].name}" in text
 
 
 def test_no_held_out_word_reaches_the_vocabulary() -> None:
