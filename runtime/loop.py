@@ -292,6 +292,9 @@ class Run:
             if self.prompting.fits(shorter := message(tokens)):
                 self.prompting.add_result(shorter)
                 return
+        if self._rebase(turn, message):  # soon after the last time, which costs the cached prefix; better than to end here
+            self.emit(Rebased(self.journal.episode, turn, before, self.prompting.conversation.size()))
+            return
         raise BudgetError(
             f"after turn {turn} the prompt does not fit the budget of {self.prompting.budget} tokens",
             where="--budget", mend="raise --budget, or split the task",

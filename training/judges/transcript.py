@@ -14,7 +14,7 @@ from typing import Any
 
 from ...runtime.episodes.rows import CallRow, Record, TurnRow
 
-_STUB = re.compile(r"^def ([\w.]+)\(.*$", re.MULTILINE)
+_STUB = re.compile(r"^(?:# .*\n)?def ([\w.]+)\(.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from ...runtime.episodes.rows import CallRow, Record
 
 CANNOT = "Cannot"
-_STUB = re.compile(r"^def ([\w.]+)\(")
+_STUB = re.compile(r"^def ([\w.]+)\(", re.MULTILINE)
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Facts:
     def loaded(self) -> frozenset[str]:
         """Tools whose stubs the run put into its prompt."""
         lines = (line for turn in self.record.turns for line in turn.loaded)
-        return frozenset(found.group(1) for line in lines if (found := _STUB.match(line)))
+        return frozenset(found.group(1) for line in lines if (found := _STUB.search(line)))
 
     def changes(self, call: CallRow) -> bool:
         """True for a call that may have changed something."""
