@@ -32,7 +32,6 @@ from .events import (
     TurnStarted,
 )
 from .gate import Gate
-from .kept import SCHEMA as KEPT
 from .messages import Step, after_program, error_text
 from .options import RunOptions, reply_tokens
 from .policies.base import Sampling
@@ -56,9 +55,7 @@ SAME_FAILURES = 3
 AGAIN_TEMPERATURE = 0.7
 """At which a greedy policy is asked again when it repeats a program that failed, at most `MOST_DRAWN` times in a run."""
 MOST_DRAWN = 2
-_META = {
-    "answer": ("value",), "search_tools": ("query", "k"), "load_tools": ("names",), "read_result": tuple(KEPT["properties"]),
-}  # fmt: skip
+_ANSWER = {"answer": ("value",)}
 _GIVEN = ("ToolError", "asyncio")
 
 
@@ -95,9 +92,9 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    drawn: int = 0
-    """Programs that were drawn at a temperature because the greedy one had failed before."""
     _failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _drawn: int = 0
+    """Programs that were drawn at a temperature because the greedy one had failed before."""
     _started: float = field(default_factory=time.perf_counter)
 
     async def go(self) -> Episode:
@@ -161,7 +158,7 @@ class Run:
         if self._stuck(proposal, read(proposal.text).program):
             self.emit(Notice(episode, f"the program of turn {turn} has failed before; another one is drawn"))
             self._count(turn, prompt.tokens, proposal)
-            self.drawn += 1
+            self._drawn += 1
             proposal = await self._reply(turn, replace(sampling, temperature=AGAIN_TEMPERATURE))
         found = read(proposal.text)
         self.journal.turn(turn, prompt, proposal, found.program, found.kind, found.thinking)
@@ -179,7 +176,7 @@ class Run:
     def _stuck(self, proposal: Proposal, program: str | None) -> bool:
         """Whether a greedy reply says again what has failed: read once more, it would be said for ever."""
         greedy = proposal.sampler.get("greedy") and not proposal.sampler.get("scripted")
-        return bool(greedy) and self.drawn < MOST_DRAWN and any(program == failed for failed, _ in +self._failures)
+        return bool(greedy) and self._drawn < MOST_DRAWN and any(program == failed for failed, _ in +self._failures)
 
     def _sampling(self, turn: int, prompt_tokens: int) -> Sampling:
         room = self.policy.context_length - prompt_tokens - 1
@@ -191,10 +188,8 @@ class Run:
     def _names(self) -> Names | None:
         if not self.options.constrain_names or self.options.acting != "program":
             return None
-        known = self.view.parameters().items()
-        tools = {name: parameters for name, parameters in known if name.partition(".")[0] not in self.variables}
-        functions = {name: tuple(schema.get("properties", ())) for name, schema in self.view.hosted.items()}
-        tools |= {name: given for name, given in (_META | functions).items() if name not in self.variables}
+        known = self.view.parameters() | _ANSWER
+        tools = {name: parameters for name, parameters in known.items() if name.partition(".")[0] not in self.variables}
         return Names(tools, (*self.variables, *_GIVEN))
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
@@ -284,28 +279,30 @@ class Run:
         if self.prompting.fits(text):
             self.prompting.add_result(text)
             return
-        before = self.prompting.conversation.size_with("result", text)
-        if self.prompting.may_rebase(turn) and self._rebase(turn, message):
-            self.emit(Rebased(self.journal.episode, turn, before, self.prompting.conversation.size()))
+        if self.prompting.may_rebase(turn) and self._rebase(turn, text, message):
             return
         for tokens in (150, 60, 10):
             if self.prompting.fits(shorter := message(tokens)):
                 self.prompting.add_result(shorter)
                 return
-        if self._rebase(turn, message):  # soon after the last time, which costs the cached prefix; better than to end here
-            self.emit(Rebased(self.journal.episode, turn, before, self.prompting.conversation.size()))
+        if self._rebase(turn, text, message):  # soon after the last time: costs the cached prefix, ends nothing
             return
         raise BudgetError(
             f"after turn {turn} the prompt does not fit the budget of {self.prompting.budget} tokens",
             where="--budget", mend="raise --budget, or split the task",
         )  # fmt: skip
 
-    def _rebase(self, turn: int, message: Callable[[int], str]) -> bool:
+    def _rebase(self, turn: int, text: str, message: Callable[[int], str]) -> bool:
+        """Write the prompt anew and tell of it; False where it does not fit even so."""
+        before = self.prompting.conversation.size_with("result", text)
         tools = self.view.registry.tools
         used = [name for name in self.view.shown if any(f"{name}(" in (step.program or "") for step in self.steps)]
         recent = [name for name in self.view.shown if name not in used][-8:]
         stubs = [self.view.stub(tools[name]) for name in [*recent, *used] if name in tools]
-        return self.prompting.rebase(turn, stubs, self.steps, list(self.variables.items()), message)
+        done = self.prompting.rebase(turn, stubs, self.steps, list(self.variables.items()), message)
+        if done:
+            self.emit(Rebased(self.journal.episode, turn, before, self.prompting.conversation.size()))
+        return done
 
     async def _rebuild(self, outcome: Outcome) -> tuple[str, ...]:
         """Give the new worker the variables of the programs that ended well; the names that are lost nevertheless."""

@@ -137,8 +137,10 @@ class View:
         return self._programs_know()[1]
 
     def parameters(self) -> dict[str, tuple[str, ...]]:
-        """Every known tool with its parameter names."""
-        return {name: card.parameters for name, card in self.registry.cards.items()}
+        """Every known tool and function of the run with its parameter names."""
+        functions = self.functions() | {READ_RESULT: KEPT_SCHEMA} | self.hosted
+        given = {name: tuple(schema.get("properties", ())) for name, schema in functions.items()}
+        return {name: card.parameters for name, card in self.registry.cards.items()} | given
 
     def _programs_know(self) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
         cards = self.registry.cards

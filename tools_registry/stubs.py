@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .tool import Tool
+from .words import plain
 
 DESCRIPTION_CHARS = 100
 STUB_CHARS = 480
@@ -55,16 +56,11 @@ def prompt_stub(tool: Tool) -> str:
     learns to point at them; where they come behind, it hardly does (docs/lab-log.md). So the words of the name come first
     where the summary lacks one.
     """
-    summary, words = _summary(tool), name_words(tool.name)
-    if not set(words) <= set(re.findall(r"[^\W_]+", summary.lower())):
-        summary = f"{' '.join(words)}: {summary}" if summary else " ".join(words)
+    summary, words = _summary(tool), plain(tool.name).lower()
+    if not set(words.split()) <= set(re.findall(r"[^\W_]+", summary.lower())):
+        summary = f"{words}: {summary}" if summary else words
     comment = f"# {summary}\n" if summary else ""
     return comment + _signature(tool, STUB_CHARS - len(comment))
-
-
-def name_words(name: str) -> list[str]:
-    """The words that an identifier is made of, in lower case: `getUser_by2` is get, user, by, 2."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+", name)]
 
 
 def _summary(tool: Tool) -> str:

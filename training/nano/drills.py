@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 
 from ...runtime.prompt import view_text
-from ...tools_registry.stubs import name_words, prompt_stub, summary_line
+from ...tools_registry.stubs import prompt_stub, summary_line
 from ...tools_registry.tool import Tool
+from ...tools_registry.words import plain
 from .model import Tree
 from .rows import Rewrite, branch_ids, prefix_ids, server_index
 
@@ -45,8 +46,7 @@ def drill_tree(
 
 def _near(tools: Sequence[Tool], rng: random.Random, count: int) -> list[Tool]:
     """Tools by chance, in half of the views from one or two servers, whose tools have like names."""
-    servers = rng.sample(sorted({tool.server for tool in tools}), 1)
-    servers += rng.sample(sorted({tool.server for tool in tools}), 1)
+    servers = rng.choices(sorted({tool.server for tool in tools}), k=2)
     near = [tool for tool in tools if tool.server in servers] if rng.random() < 0.5 else []
     chosen = near if len(near) >= count else list(tools)
     return rng.sample(chosen, min(count, len(chosen)))
@@ -94,7 +94,7 @@ def value(words: Sequence[str], rng: random.Random) -> str:
 
 
 def _ways(tool: Tool) -> list[str]:
-    return [tool.full_name, tool.name, " ".join(name_words(tool.name)), summary_line(tool.description).rstrip(".")]
+    return [tool.full_name, tool.name, plain(tool.name).lower(), summary_line(tool.description).rstrip(".")]
 
 
 def _say(words: Sequence[str], rng: random.Random) -> tuple[str, str]:

@@ -120,10 +120,9 @@ def _drawn(waiting: list[Tree], wanted: int, rng: random.Random) -> list[Tree]:
     left = wanted
     while left > 0:
         some = rng.sample(range(len(waiting)), min(8, len(waiting)))
-        chosen = next((number for number in some if waiting[number].size <= left), None)
-        last = chosen is None
-        batch.append(waiting.pop(min(some, key=lambda number: waiting[number].size) if chosen is None else chosen))
-        left = 0 if last else left - batch[-1].size
+        smallest = min(some, key=lambda number: waiting[number].size)
+        batch.append(waiting.pop(next((number for number in some if waiting[number].size <= left), smallest)))
+        left -= batch[-1].size
     return batch
 
 
