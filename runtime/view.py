@@ -138,7 +138,7 @@ class View:
 
     def parameters(self) -> dict[str, tuple[str, ...]]:
         """Every known tool and function of the run with its parameter names."""
-        functions = self.functions() | {READ_RESULT: KEPT_SCHEMA} | self.hosted
+        functions = {**self.functions(), READ_RESULT: KEPT_SCHEMA, **self.hosted}
         given = {name: tuple(schema.get("properties", ())) for name, schema in functions.items()}
         return {name: card.parameters for name, card in self.registry.cards.items()} | given
 

@@ -48,10 +48,8 @@ class Recipe:
     gradient_clip: float = 1.0
     bpe_dropout: float = 0.1
     """On half of the worlds, so that names are read in any pieces."""
-    rename_share: float = 0.6
-    """Share of worlds whose nouns are replaced throughout by words of a wide lexicon."""
-    wide_share: float = 0.7
-    """Share of workspaces whose file names, columns, people and things are words of that lexicon."""
+    wide_share: float = 0.8
+    """Share of worlds whose names (tools, parameters, fields, files, people, things) are made of a wide lexicon."""
     drills: tuple[tuple[float, float], ...] = ((0.14, 1.0), (0.3, 0.3), (1.0, 0.1))
     """Until each share of the run, what share of the trees are drills of copying and finding (see drills.py)."""
     toolbox_share: float = 0.4

@@ -18,7 +18,7 @@ from ...tools_registry.stubs import prompt_stub, summary_line
 from ...tools_registry.tool import Tool
 from ...tools_registry.words import plain
 from .model import Tree
-from .rows import Rewrite, branch_ids, prefix_ids, server_index
+from .rows import branch_ids, prefix_ids, server_index
 
 _CALLS = ("call {tool} with {rest}", "{tool} {rest}", "use {tool}: {rest}", "run {tool}, {rest}", "{tool} with {rest}")
 _SAYS = ("say {text}", "answer {text}", "repeat: {text}", "give back \"{text}\"")
@@ -34,13 +34,12 @@ def drill_tree(
     rng: random.Random,
     *,
     branches: int = 20,
-    rewrite: Rewrite = str,
 ) -> Tree:
     """A view of one to eight tools with drills over them: short, because pointing is learnt in short contexts first."""
     view = _near(tools, rng, rng.choice((1, 2, 2, 3, 4, 6, 8)))
-    prefix = prefix_ids(tokenizer, rewrite(view_text(server_index(view), [prompt_stub(tool) for tool in view])))
+    prefix = prefix_ids(tokenizer, view_text(server_index(view), [prompt_stub(tool) for tool in view]))
     pairs = drills(view, words, rng, branches)
-    rows = [branch_ids(tokenizer, rewrite(text), [rewrite(program)], []) for text, program in pairs]
+    rows = [branch_ids(tokenizer, text, [program], []) for text, program in pairs]
     return Tree(prefix, [ids for ids, _ in rows], [mask for _, mask in rows])
 
 

@@ -1,4 +1,4 @@
-"""Words of the wide world: what names are made of when training renames the nouns of a world, and what is never used.
+"""Words of the wide world: what the names of practice worlds are made of, and what is never used.
 
 Held-out pieces must not slip in through the lexicon or through the vocabulary, so every word that only held-out worlds
 use is left out of both.
@@ -6,13 +6,14 @@ use is left out of both.
 
 from __future__ import annotations
 
-import random
+import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from ..worlds.base import World
-from .rows import Rewrite
+from ...tools_registry.stubs import prompt_stub
+from ..worlds.base import Split, World, pool
+from ..worlds.composed_words import WORDS
 
 _PROTECTED = frozenset(
     """def str int float bool list dict object none true false literal answer print json search_tools load_tools tools tool
@@ -24,7 +25,7 @@ _PROTECTED = frozenset(
     fetch lookup change increase edit drop register export convert check comment annotate note notify remind reminder
     schedule archive dump highest smallest minimum maximum above below over about needed full limit""".split()
 )
-"""Words of the program language and verbs: with those replaced, nothing would tell what a tool does."""
+"""Words of the program language, and verbs, which as a noun would tell a wrong thing."""
 _SQL = frozenset(
     """analyse analyze anti array asof asymmetric authorization between bigint binary boolean both case cast char character
     check coalesce collate collation column columns concurrently constraint create cross decimal default deferrable desc
@@ -58,52 +59,35 @@ def world_words(worlds: Iterable[World]) -> Counter[str]:
     return counts
 
 
+def name_words(worlds: Iterable[World]) -> Counter[str]:
+    """How often each word occurs in names that a program writes: of servers, tools, parameters, fields and choices."""
+    counts: Counter[str] = Counter()
+    for world in worlds:
+        for tool in world.tools:
+            counts.update(words_of(re.sub("#.*", "", prompt_stub(tool))))
+    return counts
+
+
+def value_words(split: Split) -> Counter[str]:
+    """The words of the values (names, titles, messages, places) in composed worlds of a split."""
+    return Counter(word for values in WORDS.values() for value in pool(values, split) for word in words_of(value))
+
+
 def held_out_words(practice: Counter[str], heldout: Counter[str]) -> set[str]:
     """Words of four letters or more that only held-out worlds use."""
     return {word for word in heldout if word not in practice and len(word) >= 4}
 
 
 def lexicon(texts: Iterable[str], held_out: set[str], *, size: int = 6000) -> list[str]:
-    """Frequent words of four to eleven letters, without those held out."""
+    """Frequent words of four to eleven letters that can be a noun in singular, without those held out."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(re.findall(r"(?<![A-Za-z])[a-z]{4,11}(?![A-Za-z])", text))
-    words = [word for word, _ in counts.most_common(3 * size) if word not in held_out | _PROTECTED | _SQL]
+    unfit = held_out | _PROTECTED | _SQL | frozenset(keyword.kwlist)
+    words = [word for word, _ in counts.most_common(3 * size) if word not in unfit and not word.endswith("s")]
     return words[:size]
 
 
 def without(text: str, held_out: set[str]) -> str:
     """The text with held-out words cut out, so that no vocabulary learns them whole."""
     return re.sub(r"[A-Za-z]{4,}", lambda match: "" if match[0].lower() in held_out else match[0], text)
-
-
-def renamer(world: World, words: Sequence[str], rng: random.Random) -> Rewrite:
-    """A function that replaces about half of the nouns of a world's tools by other words, the same ones everywhere."""
-    nouns: set[str] = set()
-    for tool in world.tools:
-        nouns.update(words_of(f"{tool.full_name} {' '.join(tool.parameters)}"))
-    free = sorted(noun for noun in nouns if len(noun) >= 4 and noun not in _PROTECTED and not noun.endswith("s"))
-    chosen = [noun for noun in free if rng.random() < 0.5]
-    fresh = iter(rng.sample([word for word in words if word not in nouns and not word.endswith("s")], len(chosen)))
-    mapping: dict[str, str] = {}
-    for noun in chosen:
-        word = next(fresh)
-        mapping[noun] = word
-        mapping[_plural(noun)] = _plural(word)
-    if not mapping:
-        return str
-    alternatives = "|".join(sorted(mapping, key=len, reverse=True))
-    pattern = re.compile(f"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))((?i:{alternatives}))(?![a-z])")
-    return lambda text: pattern.sub(lambda match: _like(mapping[match[1].lower()], match[1]), text)
-
-
-def _plural(word: str) -> str:
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("ch", "sh", "x", "z")) else "s")
-
-
-def _like(word: str, model: str) -> str:
-    if model.isupper():
-        return word.upper()
-    return word.capitalize() if model[:1].isupper() else word

@@ -179,7 +179,7 @@ def prepare_vocabulary(config: ModelConfig, recipe: Recipe, folder: Path) -> Non
     from . import tokenizer as tokens
     from .corpus import vocabulary_texts
 
-    texts, words = vocabulary_texts(recipe)
+    texts, words = vocabulary_texts()
     if not known:
         tokens.save(tokens.train_tokenizer(texts, vocabulary=config.vocabulary), folder)
     (folder / "lexicon.txt").write_text("\n".join(words), encoding="utf-8")

@@ -6,7 +6,7 @@ The texts are those of `runtime.prompt`; loss falls on what the policy writes an
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer
 
@@ -20,7 +20,6 @@ from .model import Tree
 from .tokenizer import ASSISTANT, END, RESULT, SPECIAL_TOKENS, SYSTEM, USER
 
 _ID = {token: number for number, token in enumerate(SPECIAL_TOKENS)}
-Rewrite = Callable[[str], str]
 
 
 def world_trees(
@@ -30,9 +29,8 @@ def world_trees(
     *,
     stubs: tuple[int, int],
     stub_tokens: int = 700,
-    rewrite: Rewrite = str,
 ) -> list[Tree]:
-    """All tasks of a world as trees; `stubs` bounds how many stubs a view holds, `rewrite` may rename words throughout."""
+    """All tasks of a world as trees; `stubs` bounds how many stubs a view holds."""
     index = ToolIndex(world.tools)
     tools = {tool.full_name: tool for tool in world.tools}
     trees = []
@@ -41,14 +39,14 @@ def world_trees(
         size = rng.randint(*stubs)
         chosen, needed, waiting = _share_a_view(waiting, size)
         names = _view(chosen, needed, tools, index, size, rng)
-        lines = _within([rewrite(prompt_stub(tools[name])) for name in names], needed_count=len(needed),
+        lines = _within([prompt_stub(tools[name]) for name in names], needed_count=len(needed),
                         tokenizer=tokenizer, stub_tokens=stub_tokens)
         rng.shuffle(lines)
-        servers = [(rewrite(name), count) for name, count in server_index(world.tools)]
-        prefix = prefix_ids(tokenizer, view_text(servers, lines))
+        prefix = prefix_ids(tokenizer, view_text(server_index(world.tools), lines))
         branches, targets = [], []
         for task in chosen:
-            ids, mask = branch_ids(tokenizer, *(_script(world, task, index, rewrite)))
+            results = rehearse(world, task, index=index).results if len(task.programs) > 1 else []
+            ids, mask = branch_ids(tokenizer, task.text, task.programs, results)
             branches.append(ids)
             targets.append(mask)
         trees.append(Tree(prefix, branches, targets))
@@ -84,11 +82,6 @@ def branch_ids(
             ids += heard
             mask += [False] * len(heard)
     return ids, mask
-
-
-def _script(world: World, task: Task, index: ToolIndex, rewrite: Rewrite) -> tuple[str, list[str], list[str]]:
-    results = rehearse(world, task, index=index).results if len(task.programs) > 1 else []
-    return rewrite(task.text), [rewrite(program) for program in task.programs], [rewrite(text) for text in results]
 
 
 def _share_a_view(tasks: Sequence[Task], size: int) -> tuple[list[Task], list[str], list[Task]]:

@@ -32,14 +32,13 @@ class Cursor:
 
 
 def make_world(seed: int, recipe: Recipe, rng: random.Random, words: Sequence[str]) -> World:
-    """The practice world of a seed, of either kind; some workspaces have names out of `words`."""
+    """The practice world of a seed, of either kind; most have names out of `words`."""
     from ..worlds.composed import composed_world
     from ..worlds.workspace import workspace_world
 
-    if rng.random() >= recipe.toolbox_share:
-        return composed_world(seed, "practice", tasks=recipe.tasks_a_world)
+    make = workspace_world if rng.random() < recipe.toolbox_share else composed_world
     wide = words if rng.random() < recipe.wide_share else ()
-    return workspace_world(seed, "practice", tasks=recipe.tasks_a_world, wide=wide)
+    return make(seed, "practice", tasks=recipe.tasks_a_world, wide=wide)
 
 
 def stubs_at(progress: float, recipe: Recipe) -> tuple[int, int]:
@@ -130,7 +129,6 @@ def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[t
     """The trees of one world after another, and some drills over each, with the seed that comes next."""
     from . import tokenizer as tokens
     from .drills import drill_tree
-    from .lexicon import renamer
     from .rows import world_trees
 
     plain, dropping = tokens.load(folder), tokens.load(folder)
@@ -141,14 +139,12 @@ def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[t
         world = make_world(recipe.seed * 1_000_000_000 + seed, recipe, rng, words)
         dropout = dropping if rng.random() < 0.5 else plain
         trees: list[Tree] = []
-        rename = not world.files and rng.random() < recipe.rename_share
-        rewrite = renamer(world, words, rng) if rename else str
         while rng.random() < drills_at(progress.value, recipe):
-            trees.append(drill_tree(world.tools, dropout, words, rng, rewrite=rewrite))
+            trees.append(drill_tree(world.tools, dropout, words, rng))
             if sum(tree.size for tree in trees) > recipe.step_tokens:
                 break
         else:
-            trees += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe), rewrite=rewrite)
+            trees += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe))
         seed += recipe.producers * recipe.workers
         yield trees, seed
 

@@ -11,12 +11,12 @@ from .composed_beyond import beyond
 from .composed_compute import compute_tools
 from .composed_faults import trouble_tools
 from .composed_parts import Draft, Ground
-from .composed_schema import Entity, Field, make_fields, make_rows
+from .composed_schema import WIDE_SHARE, Entity, Field, choose, make_fields, make_rows
 from .composed_single import single
 from .composed_speech import Speaker
 from .composed_tools import Records, Spec, Style, make_entity_tools, make_style
 from .composed_turns import MAKERS, long, search
-from .composed_words import THEMES, cached_pool, pseudo_word
+from .composed_words import THEMES, cached_pool, pseudo_word, wide_name
 from .criteria import criteria_of
 
 SHARES: dict[str, float] = {
@@ -54,6 +54,7 @@ _TWINS = (
     ("call", "c"),
     ("archive", "r"),
 )
+_REFERS = (("id", "ref"), ("no", "uid"))
 _ID_STYLES = (
     "{prefix}-{number}",
     "{prefix}-{number}",
@@ -74,17 +75,21 @@ def composed_world(
     families: Sequence[str] | None = None,
     tool_count: int = 64,
     hard: bool = False,
+    wide: Sequence[str] = (),
 ) -> World:
-    """A world of generated servers with `tool_count` tools and `tasks` tasks; the same for the same arguments."""
+    """A world of generated servers with `tool_count` tools and `tasks` tasks; the same for the same arguments.
+
+    With a lexicon `wide`, many names (servers, nouns, verbs, fields, parameters, choices) are made of its words.
+    """
     rng = random.Random(f"composed/{seed}/{split}/{tool_count}/{hard}")
     pseudo = rng.random() < 0.36
-    entities, specs = _servers(rng, split, tool_count, pseudo, hard)
+    entities, specs = _servers(rng, split, tool_count, pseudo, hard, wide)
     index = ToolIndex(spec.tool for spec in specs)
     by_entity: dict[str, list[Spec]] = {entity.key: [] for entity in entities}
     for spec in specs:
         if spec.entity is not None:
             by_entity[spec.entity.key].append(spec)
-    ground = Ground(rng, split, Speaker(rng, split), entities, specs, pseudo, by_entity)
+    ground = Ground(rng, split, Speaker(rng, split), entities, specs, pseudo, by_entity, wide)
     by_name = {spec.name: spec for spec in specs}
     made: list[Task] = []
     while len(made) < tasks:
@@ -140,15 +145,19 @@ def _draft(ground: Ground, index: ToolIndex, family: str) -> Draft | None:
     return MAKERS[family](ground)
 
 
-def _servers(rng: random.Random, split: Split, tool_count: int, pseudo: bool, hard: bool) -> tuple[list[Entity], list[Spec]]:
+def _servers(
+    rng: random.Random, split: Split, tool_count: int, pseudo: bool, hard: bool, wide: Sequence[str]
+) -> tuple[list[Entity], list[Spec]]:
     """Entities and tools of five to nine servers."""
     count = rng.randint(5, 9)
     themes = rng.sample(list(cached_pool(tuple(THEMES), split)), count)
     styles: dict[str, Style] = {}
     for theme in themes:
         name = pseudo_word(rng, split) if pseudo and rng.random() < 0.6 else rng.choice(theme.servers)
+        if wide and rng.random() < WIDE_SHARE:
+            name = wide_name(rng, wide)
         if name not in styles:
-            styles[name] = make_style(rng, split)
+            styles[name] = make_style(rng, split, wide)
     servers = list(styles)
     taken: set[str] = set()
     entities: list[Entity] = []
@@ -157,14 +166,14 @@ def _servers(rng: random.Random, split: Split, tool_count: int, pseudo: bool, ha
     while len(specs) < tool_count:
         theme, server = themes[turn % len(servers)], servers[turn % len(servers)]
         turn += 1
-        entity = _twin(rng, split, entities, server) if entities and rng.random() < (0.3 if hard else 0.18) else None
-        entity = entity or _entity(rng, split, entities, theme.nouns, server, pseudo)
+        entity = _twin(rng, split, entities, server, wide) if entities and rng.random() < (0.3 if hard else 0.18) else None
+        entity = entity or _entity(rng, split, entities, theme.nouns, server, pseudo, wide)
         if entity is None:
             continue
-        make_rows(rng, entity, split, pseudo, taken)
+        make_rows(rng, entity, split, pseudo, taken, wide)
         made = make_entity_tools(rng, split, entity, styles[server])
         if rng.random() < 0.4:
-            made += trouble_tools(rng, split, entity, styles[server], made)
+            made += trouble_tools(rng, split, entity, styles[server], made, wide)
         if rng.random() < 0.25 and not any(spec.tool.server == server and spec.op == "compute" for spec in specs):
             made += compute_tools(rng, split, server, pseudo)
         names = {spec.name for spec in specs} | {spec.tool.name for spec in specs if spec.op == "compute"}
@@ -184,27 +193,34 @@ def _entity(
     nouns: Sequence[tuple[str, str, str | None]],
     server: str,
     pseudo: bool,
+    wide: Sequence[str],
 ) -> Entity | None:
     used = {entity.noun for entity in entities}
     kind, noun, synonym = rng.choice(nouns)
     if pseudo and rng.random() < 0.65:
         noun, synonym = pseudo_word(rng, split), None
+    elif wide and rng.random() < WIDE_SHARE:
+        noun, synonym = rng.choice(wide), rng.choice(wide) if synonym else None
     if noun in used or any(entity.noun.startswith(noun) for entity in entities):
         every = [part for theme in cached_pool(tuple(THEMES), split) for part in theme.nouns]
         kind, noun, synonym = rng.choice(every)
         if noun in used:
             return None
-    return _made(rng, split, entities, kind, noun, synonym if rng.random() < 0.45 else None, server, pseudo)
+    return _made(rng, split, entities, kind, noun, synonym if rng.random() < 0.45 else None, server, pseudo, wide)
 
 
-def _twin(rng: random.Random, split: Split, entities: list[Entity], server: str) -> Entity | None:
+def _twin(
+    rng: random.Random, split: Split, entities: list[Entity], server: str, wide: Sequence[str]
+) -> Entity | None:
     """An entity of near name: `client_note` beside `client`."""
     parent = rng.choice(entities)
     suffix, kind = rng.choice(cached_pool(_TWINS, split))
+    if wide and rng.random() < WIDE_SHARE:
+        suffix = rng.choice(wide)
     noun = f"{parent.noun}_{suffix}"
     if parent.noun.count("_") or any(entity.noun == noun for entity in entities):
         return None
-    return _made(rng, split, entities, kind, noun, None, server, False, parent)
+    return _made(rng, split, entities, kind, noun, None, server, False, wide, parent)
 
 
 def _made(
@@ -216,6 +232,7 @@ def _made(
     synonym: str | None,
     server: str,
     pseudo: bool,
+    wide: Sequence[str],
     parent: Entity | None = None,
 ) -> Entity:
     style = rng.choice(_ID_STYLES)
@@ -227,12 +244,12 @@ def _made(
             if len(prefix) > 1
             else noun[0].upper() + rng.choice("ABCDEFGHKLMNPRSTVWXZ")
         )
-    fields = make_fields(rng, kind, noun, split, pseudo, style == "int")
+    fields = make_fields(rng, kind, noun, split, pseudo, style == "int", wide)
     people = [entity for entity in entities if entity.kind == "p"]
     if parent is None and kind in "civ" and people and rng.random() < 0.55:
         parent = rng.choice(people)
     if parent is not None:
-        name = f"{parent.noun}_{rng.choice(('id', 'ref') if split == 'practice' else ('no', 'uid'))}"
+        name = f"{parent.noun}_{choose(rng, _REFERS, split, wide)}"
         if all(one.name != name for one in fields):
             fields = (*fields[:5], Field(name, "ref", parent.id.kind))
         else:

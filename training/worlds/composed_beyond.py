@@ -157,7 +157,7 @@ def _missing_op(ground: Ground) -> tuple[str, str]:
 def _fresh(ground: Ground, entity: Entity) -> str:
     from .composed_schema import label_value
 
-    return label_value(ground.rng, entity.kind, ground.split, ground.pseudo)
+    return label_value(ground.rng, entity.kind, ground.split, ground.pseudo, ground.wide)
 
 
 def _exotic(ground: Ground) -> tuple[str, str]:

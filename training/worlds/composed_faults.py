@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from .base import Split, WorldToolError
-from .composed_schema import Entity, Field
+from .composed_schema import Entity, Field, choose
 from .composed_tools import Composer, Records, Spec, Style, parameter, tool_name, wrapped
 from .composed_words import cached_pool
 
@@ -25,7 +26,9 @@ _SPELLINGS: tuple[tuple[tuple[str, str], ...], ...] = (
 _UNITS = ("kg", "cm", "km", "litres", "hours", "watts", "mm", "tons")
 
 
-def trouble_tools(rng: random.Random, split: Split, entity: Entity, style: Style, made: list[Spec]) -> list[Spec]:
+def trouble_tools(
+    rng: random.Random, split: Split, entity: Entity, style: Style, made: list[Spec], wide: Sequence[str] = ()
+) -> list[Spec]:
     """One tool whose natural first call fails."""
     if made and rng.random() < 0.35:
         spec = rng.choice(made)
@@ -40,7 +43,7 @@ def trouble_tools(rng: random.Random, split: Split, entity: Entity, style: Style
         "spelling": (("priority", "mode", "pace", "importance"), ("rank", "band")),
         "unit": (("load", "height", "dose", "span"), ("girth", "output")),
     }[kind]
-    name = rng.choice(names[split == "heldout"])
+    name = choose(rng, names, split, wide)
     if any(one.name == name for one in entity.fields) or part[0] == name:
         return []
     spellings = rng.choice(cached_pool(_SPELLINGS, split))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,8 @@ class Ground:
     specs: list[Spec]
     pseudo: bool
     by_entity: dict[str, list[Spec]] = field(default_factory=dict)
+    wide: Sequence[str] = ()
+    """The lexicon, where names are made of it."""
 
     def ops(self, entity: Entity, *ops: str) -> list[Spec]:
         """Healthy tools of an entity with one of these meanings."""
@@ -173,6 +175,8 @@ def action(ground: Ground, entity: Entity, spec: Spec | None = None, *, ops: tup
             intent = "flag_on" if value else "flag_off"
     elif op in ("send", "note"):
         text = word(rng, "message" if op == "send" else "note", ground.split)
+        if ground.wide and rng.random() < 0.5:
+            text = " ".join(rng.choices(ground.wide, k=rng.randint(2, 6))).capitalize()
         roles = {"text": literal(text)}
         said["text"] = speaker.text(text)
     elif op == "tag":
@@ -231,7 +235,7 @@ def creation(ground: Ground, spec: Spec, label: str | None = None, stated: bool 
     rng, speaker, entity = ground.rng, ground.speaker, spec.entity
     assert entity is not None
     while label is None or any(row[entity.label.name] == label for row in entity.rows):
-        label = label_value(rng, entity.kind, ground.split, ground.pseudo)
+        label = label_value(rng, entity.kind, ground.split, ground.pseudo, ground.wide)
     roles = {"label": literal(label)}
     given = []
     for role in spec.args:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as made
 from datetime import date, timedelta
 from typing import Any
 
 from .base import Split
-from .composed_words import cached_pool, plural, pseudo_word, random_code, word
+from .composed_words import cached_pool, plural, pseudo_word, random_code, wide_name, word
 
 Pair = tuple[tuple[str, ...], tuple[str, ...]]
 """Names for practice and names that are held out."""
@@ -163,9 +165,17 @@ class Entity:
         return plural(self.noun)
 
 
-def choose(rng: random.Random, pair: Pair, split: Split) -> str:
-    """One name of a pair of lists."""
-    return rng.choice(pair[split == "heldout"])
+WIDE_SHARE = 0.6
+"""In worlds with a lexicon, how often a name is made of its words instead of taken from the list."""
+
+
+def choose(rng: random.Random, pair: Pair, split: Split, wide: Sequence[str] = ()) -> str:
+    """One name of a pair of lists; with a lexicon `wide`, often one made of its words, in the same composition."""
+    listed = rng.choice(pair[split == "heldout"])
+    if not wide or rng.random() >= WIDE_SHARE:
+        return listed
+    hole = re.search(r"{\w+}", listed)
+    return f"{hole[0]}_{wide_name(rng, wide)}" if hole else wide_name(rng, wide)
 
 
 def number(rng: random.Random, low: int, high: int, split: Split) -> int:
@@ -192,8 +202,10 @@ def person_name(rng: random.Random, split: Split) -> str:
     return f"{word(rng, 'first', split)} {word(rng, 'last', split)}"
 
 
-def label_value(rng: random.Random, kind: str, split: Split, pseudo: bool) -> str:
-    """A name or title for a record."""
+def label_value(rng: random.Random, kind: str, split: Split, pseudo: bool, wide: Sequence[str] = ()) -> str:
+    """A name or title for a record; with a lexicon `wide`, often of its words."""
+    if wide and rng.random() < 0.5:
+        return " ".join(rng.choice(wide).capitalize() for _ in range(rng.choice((1, 2, 2, 3))))
     if pseudo and rng.random() < 0.6:
         first = pseudo_word(rng, split).capitalize()
         return f"{first} {pseudo_word(rng, split).capitalize()}" if kind == "p" or rng.random() < 0.3 else first
@@ -208,11 +220,13 @@ def label_value(rng: random.Random, kind: str, split: Split, pseudo: bool) -> st
     return f"{word(rng, 'adjective', split).capitalize()} {word(rng, 'thing', split).capitalize()}"
 
 
-def make_fields(rng: random.Random, kind: str, noun: str, split: Split, pseudo: bool, int_ids: bool) -> tuple[Field, ...]:
+def make_fields(
+    rng: random.Random, kind: str, noun: str, split: Split, pseudo: bool, int_ids: bool, wide: Sequence[str] = ()
+) -> tuple[Field, ...]:
     """Id and label, and two to four more fields."""
     fields = [
-        Field(choose(rng, FIELD_NAMES["id"], split).format(noun=noun), "id", "integer" if int_ids else "string"),
-        Field(choose(rng, FIELD_NAMES[f"label_{kind}"], split), "label", "string"),
+        Field(choose(rng, FIELD_NAMES["id"], split, wide).format(noun=noun), "id", "integer" if int_ids else "string"),
+        Field(choose(rng, FIELD_NAMES[f"label_{kind}"], split, wide), "label", "string"),
     ]
     roles = {
         "p": ("city", "status", "category", "count", "money", "date", "flag", "text"),
@@ -223,18 +237,20 @@ def make_fields(rng: random.Random, kind: str, noun: str, split: Split, pseudo: 
         "e": ("status", "category", "count", "money", "date", "person", "city", "flag"),
     }[kind]
     for role in rng.sample(roles, rng.choice((2, 3, 3, 4))):
-        one = make_field(rng, role, kind, split, pseudo)
+        one = make_field(rng, role, kind, split, pseudo, wide)
         if one.name not in {other.name for other in fields}:
             fields.append(one)
     return tuple(fields)
 
 
-def make_field(rng: random.Random, role: str, kind: str, split: Split, pseudo: bool) -> Field:
+def make_field(
+    rng: random.Random, role: str, kind: str, split: Split, pseudo: bool, wide: Sequence[str] = ()
+) -> Field:
     """A field with a name, type and values that fit its role."""
     list_name = {"count": f"count_{kind}", "money": f"money_{kind}", "text": "text_p" if kind == "p" else "text_x"}.get(
         role, role
     )
-    name = choose(rng, FIELD_NAMES[list_name], split)
+    name = choose(rng, FIELD_NAMES[list_name], split, wide)
     if pseudo and role in ("count", "money", "category", "text") and rng.random() < 0.5:
         name = pseudo_word(rng, split)
     options: tuple[str, ...] = ()
@@ -244,18 +260,22 @@ def make_field(rng: random.Random, role: str, kind: str, split: Split, pseudo: b
         options = rng.choice(cached_pool(CATEGORIES, split))
         if pseudo and rng.random() < 0.5:
             options = tuple(pseudo_word(rng, split) for _ in range(3))
+    if wide and options and rng.random() < WIDE_SHARE:
+        options = tuple(rng.sample(wide, len(options)))
     types = {"count": "integer", "money": "number", "flag": "boolean"}
     return Field(name, role, types.get(role, "string"), options)
 
 
-def make_rows(rng: random.Random, entity: Entity, split: Split, pseudo: bool, taken: set[str]) -> None:
+def make_rows(
+    rng: random.Random, entity: Entity, split: Split, pseudo: bool, taken: set[str], wide: Sequence[str] = ()
+) -> None:
     """Fill `entity` with five to eight records whose labels no other record of the world has."""
     size = rng.randint(5, 8)
     cities = [word(rng, "city", split) for _ in range(3)]
     people = [person_name(rng, split) for _ in range(3)]
     identifiers: set[Any] = set()
     while len(entity.rows) < size:
-        label = label_value(rng, entity.kind, split, pseudo)
+        label = label_value(rng, entity.kind, split, pseudo, wide)
         while label in taken:
             label = f"{label_value(rng, entity.kind, split, pseudo)} {number(rng, 2, 99, split)}"
         taken.add(label)

@@ -6,14 +6,14 @@ import difflib
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as made
 from typing import Any
 
 from ...tools_registry.tool import Tool
 from .base import Split, WorldToolError
-from .composed_schema import Entity, Field
+from .composed_schema import Entity, Field, choose
 from .composed_words import plural
 
 Rows = list[dict[str, Any]]
@@ -63,6 +63,8 @@ class Style:
     camel: bool
     description: str
     parameters: dict[str, str]
+    wide: bool = False
+    """True where verbs may say nothing, so that every tool is described."""
 
 
 @dataclass(slots=True)
@@ -183,15 +185,15 @@ def words_of(noun: str) -> str:
     return noun.replace("_", " ")
 
 
-def make_style(rng: random.Random, split: Split) -> Style:
-    """A random naming style."""
-    side = split == "heldout"
+def make_style(rng: random.Random, split: Split, wide: Sequence[str] = ()) -> Style:
+    """A random naming style; with a lexicon `wide`, many verbs and parameters are made of its words."""
     return Style(
-        verbs={verb: rng.choice(options[side]) for verb, options in VERBS.items()},
+        verbs={verb: choose(rng, options, split, wide) for verb, options in VERBS.items()},
         order="noun" if rng.random() < 0.12 else "verb",
         camel=rng.random() < 0.15,
         description=rng.choice(("plain", "plain", "third", "terse", "returns", "wordy")),
-        parameters={name: rng.choice(options[side]) for name, options in PARAMETERS.items()},
+        parameters={name: choose(rng, options, split, wide) for name, options in PARAMETERS.items()},
+        wide=bool(wide),
     )
 
 
@@ -295,7 +297,8 @@ class Composer:
             "properties": {part[0]: part[1] for part in parameters.values()},
             "required": [part[0] for role, part in parameters.items() if role not in optional],
         }
-        described = describe(self.rng, self.style, entity.server, imperative, returns, keep=entity.synonym is not None)
+        keep = entity.synonym is not None or self.style.wide
+        described = describe(self.rng, self.style, entity.server, imperative, returns, keep)
         tool = Tool(
             server=entity.server,
             name=name,

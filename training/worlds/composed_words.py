@@ -6,7 +6,9 @@ i item in stock, c case that is worked on, r room or place, v vehicle or device,
 
 from __future__ import annotations
 
+import keyword
 import random
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -336,6 +338,19 @@ def pseudo_word(rng: random.Random, split: Split) -> str:
     """A word that no language has: two or three syllables, another set in each split."""
     count = rng.choice((2, 2, 2, 3))
     return "".join(rng.choice(_SYLLABLE_POOLS[split]) for _ in range(count))[:11]
+
+
+_RESERVED = frozenset(keyword.kwlist) | {"uid", "no"}
+"""What no name of practice may be: words of Python, and short names that are held out."""
+
+
+def wide_name(rng: random.Random, words: Sequence[str]) -> str:
+    """A name that has to be read, because nobody could guess it: one word of the lexicon, two, or a few letters."""
+    kind = rng.random()
+    if kind < 0.12:
+        letters = "".join(rng.choice("abcdefghiklmnoprstuvw") for _ in range(rng.choice((2, 3))))
+        return letters if letters not in _RESERVED else rng.choice(words)
+    return rng.choice(words) if kind < 0.7 else f"{rng.choice(words)}_{rng.choice(words)}"
 
 
 def random_code(rng: random.Random, size: int) -> str:

@@ -23,7 +23,7 @@ from atlas.training.nano.config import RECIPES, ModelConfig
 from atlas.training.nano.corpus import world_text
 from atlas.training.nano.drills import drills
 from atlas.training.nano.export import export
-from atlas.training.nano.lexicon import held_out_words, renamer, without, words_of, world_words
+from atlas.training.nano.lexicon import held_out_words, name_words, without, words_of, world_words
 from atlas.training.nano.model import Nano, Tree, pack
 from atlas.training.nano.muon import orthogonalise
 from atlas.training.nano.pretrain import Trainer, load_model, pretrain
@@ -116,28 +116,6 @@ def test_a_word_has_the_same_pieces_whatever_stands_before_it(learned: Tokenizer
         assert bare in pieces(f"find_{word}(") and bare in pieces(f'"{word}"')
 
 
-def test_renaming_keeps_the_programs_of_a_world_true_to_its_stubs() -> None:
-    world = composed_world(5, "practice", tasks=6)
-    words = [f"word{letter}x" for letter in "abcdefghijklmnopqrstuvwyz"]
-    words = [w.replace("word", "qu") + s for w in words for s in ("o", "u", "i", "e", "a", "am", "or")]
-    rewrite = renamer(world, words, random.Random(1))
-    stubs = "\n".join(rewrite(stub(tool)) for tool in world.tools)
-    assert stubs != "\n".join(stub(tool) for tool in world.tools)
-    for task in world.tasks:
-        for name in task.needed:
-            assert f"def {rewrite(name)}(" in stubs
-            assert any(rewrite(name) in rewrite(program) for program in task.programs)
-
-
-def test_renaming_reaches_the_nouns_within_a_name_in_camel_case() -> None:
-    tool = Tool("cycling", "readCyclistName", "Read the name of a cyclist.", {})
-    world = dataclasses.replace(composed_world(5, "practice", tasks=1), tools=(tool,))
-    for seed in range(8):
-        said = renamer(world, ["walnut", "kettle", "lantern"], random.Random(seed))("cyclist: readCyclistName")
-        assert ("cyclist" in said) == ("Cyclist" in said)
-        assert said.startswith("cyclist") or said.split(": ")[0].capitalize() in said
-
-
 def test_drills_say_only_what_names_one_tool_of_the_view() -> None:
     world, rng = composed_world(5, "practice", tasks=1), random.Random(3)
     view = list(world.tools[:6])
@@ -155,6 +133,13 @@ def test_no_held_out_word_reaches_the_vocabulary() -> None:
     assert held_out
     left = without(" ".join(held_out) + " and some_" + sorted(held_out)[0], held_out)
     assert not held_out & set(words_of(left))
+
+
+def test_names_that_only_held_out_worlds_use_are_found_even_where_practice_says_the_word() -> None:
+    practice = composed_world(1, "practice", tasks=1)
+    spoken = dataclasses.replace(practice, tools=(Tool("crm", "find", "Find what is called so.", {}),))
+    named = dataclasses.replace(practice, tools=(Tool("crm", "called", "", {}),))
+    assert held_out_words(name_words([spoken]), name_words([named])) == {"called"}
 
 
 def test_muon_makes_the_singular_values_of_an_update_about_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from atlas.tools_registry.search import ToolIndex
-from atlas.tools_registry.stubs import stub
+from atlas.tools_registry.stubs import prompt_stub, stub
 from atlas.training.worlds import composed_phrases
 from atlas.training.worlds.base import CANNOT, Split, World, WorldToolError, pool
 from atlas.training.worlds.check import passes
@@ -27,6 +28,7 @@ from atlas.training.worlds.rehearse import rehearse, verify
 
 SPLITS: tuple[Split, ...] = ("practice", "heldout")
 WORLDS = 100
+LEXICON = [f"{head}{tail}x" for head in ("zob", "zod", "zof", "qug", "quk", "qul") for tail in ("al", "em", "or", "un")]
 
 
 @lru_cache(maxsize=1)
@@ -43,6 +45,26 @@ def _tasks() -> Iterator[tuple[World, Any]]:
 def test_every_reference_solves_its_task_in_two_hundred_worlds() -> None:
     problems = [(world.seed, world.split, text) for world in _worlds() for text in verify(world)]
     assert problems == []
+
+
+def test_every_reference_of_worlds_with_names_from_a_lexicon_solves_its_task() -> None:
+    worlds = [composed_world(seed, "practice", tasks=12, wide=LEXICON) for seed in range(30)]
+    assert [text for world in worlds for text in verify(world)] == []
+
+
+def test_a_lexicon_gives_names_to_servers_verbs_nouns_fields_parameters_and_choices() -> None:
+    plain, wide = (
+        "\n".join(prompt_stub(tool) for seed in range(8) for tool in composed_world(seed, "practice", wide=words).tools)
+        for words in ((), LEXICON)
+    )
+    word = "(?:zo|qu)[a-z]{3}x"
+    places = (f"def {word}", rf"\.{word}\w*_", rf"\w_{word}\(", rf"[(]{word}: ", rf"dict\({word}=", f"'{word}'")
+    for place in places:
+        assert re.search(place, wide) and not re.search(place, plain), place
+
+
+def test_every_tool_of_a_world_with_a_lexicon_is_described_since_its_verb_may_say_nothing() -> None:
+    assert all(tool.description for seed in range(8) for tool in composed_world(seed, "practice", wide=LEXICON).tools)
 
 
 @pytest.mark.parametrize("split", SPLITS)
