@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterable
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -30,17 +31,24 @@ class Team:
 
     @classmethod
     def lead(cls, size: int, follow: Callable[..., None], *arguments: Any) -> Team:
-        """Start the other members, each calling `follow(team, *arguments)`, and lead them."""
+        """Start the other members, each calling `follow(team, *arguments)`, and lead them.
+
+        Raises `RuntimeError` when one of them ends before it has joined: the others would wait for it for ever.
+        """
         if size == 1:
             return cls()
         folder = tempfile.TemporaryDirectory(prefix="atlas-team-")
         meeting = Path(folder.name) / "meeting"
-        context = multiprocessing.get_context("spawn")
-        followers = [context.Process(target=_join, args=(rank, size, meeting, follow, arguments)) for rank in range(1, size)]
-        for process in followers:
-            process.start()
-        team = cls(0, size, meeting)
-        team._followers, team._folder = list(followers), folder
+        followers: list[BaseProcess] = []
+        try:
+            for rank in range(1, size):
+                followers.append(_started(rank, size, meeting, follow, arguments))
+            team = cls(0, size, meeting)
+        except BaseException:
+            _end(followers)
+            folder.cleanup()
+            raise
+        team._followers, team._folder = followers, folder
         return team
 
     def told(self, *values: float) -> list[float]:
@@ -67,9 +75,7 @@ class Team:
         if self.size > 1:
             dist.destroy_process_group()
             _settle(*self._before)
-        for process in self._followers:
-            process.terminate()
-            process.join()
+        _end(self._followers)
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -85,5 +91,30 @@ def _settle(cores: set[int], threads: int) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def _join(rank: int, size: int, meeting: Path, follow: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _started(rank: int, size: int, meeting: Path, follow: Callable[..., None], arguments: tuple[Any, ...]) -> BaseProcess:
+    """A follower that has come as far as joining."""
+    context = multiprocessing.get_context("spawn")
+    heard, told = context.Pipe(duplex=False)
+    process = context.Process(target=_join, args=(told, rank, size, meeting, follow, arguments))
+    process.start()
+    told.close()
+    try:
+        heard.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(f"worker {rank} of {size} ended before it began; its error is above") from None
+    return process
+
+
+def _end(followers: Iterable[BaseProcess]) -> None:
+    for process in followers:
+        process.terminate()
+        process.join()
+
+
+def _join(
+    told: Connection, rank: int, size: int, meeting: Path, follow: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    told.send(rank)
+    told.close()
     follow(Team(rank, size, meeting), *arguments)

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 import torch
 from tokenizers import Tokenizer
 
@@ -46,6 +47,20 @@ def test_everyone_gets_the_mean_gradient_and_the_word_of_the_leader(tmp_path: Pa
         team.close()
     assert os.sched_getaffinity(0) == cores
     assert [json.loads((tmp_path / name).read_text()) for name in "01"] == [[[0.5, 10.0], [7.0]]] * 2
+
+
+class Refusing:
+    """Cannot be read by another process, like a function of a module that is not there."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.stat, ("/nonexistent",)
+
+
+def test_a_member_that_cannot_start_ends_the_meeting_instead_of_leaving_the_leader_to_wait() -> None:
+    cores = os.sched_getaffinity(0)
+    with pytest.raises(RuntimeError, match="worker 1 of 2 ended before it began"):
+        Team.lead(2, share, Refusing())
+    assert os.sched_getaffinity(0) == cores
 
 
 def test_a_run_of_two_workers_ends_and_leaves_a_checkpoint(tmp_path: Path) -> None:
