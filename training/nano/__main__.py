@@ -7,6 +7,7 @@ end the GGUF lies in the folder, beside `config.json` (the exact recipe), `metri
 from __future__ import annotations
 
 import argparse
+import ctypes.util
 import dataclasses
 import os
 import sys
@@ -17,8 +18,12 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from .config import Recipe
 
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
-"""glibc gives big blocks back after every step and faults them in again; keeping them is a tenth faster."""
+_GLIBC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
+_JEMALLOC = {
+    "MALLOC_CONF": "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always,metadata_thp:always,narenas:1"
+}
+"""Allocators give big blocks back after every step and fault them in again; keeping them is a tenth faster. With glibc a
+fifth of a run then goes into finding blocks, and memory grows by the minute; jemalloc is half again as fast."""
 
 _CHANGES = ("tokens", "seed", "minutes", "workers")
 """What the command line may set in the recipe."""
@@ -37,10 +42,17 @@ def main() -> None:
     parser.add_argument("--precision", default="f16", choices=["f32", "f16", "q8_0"])
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
     arguments = parser.parse_args()
-    if sys.platform == "linux" and any(os.environ.get(name) != value for name, value in _MALLOC.items()):
-        os.environ.update(_MALLOC)
+    allocator = _allocator() if sys.platform == "linux" else {}
+    if any(os.environ.get(name) != value for name, value in allocator.items()):
+        os.environ.update(allocator)
         os.execv(sys.executable, [sys.executable, "-m", "atlas.training.nano", *sys.argv[1:]])
     _run(arguments)
+
+
+def _allocator() -> dict[str, str]:
+    """The environment under which this process keeps its memory: jemalloc's where that is installed."""
+    library = ctypes.util.find_library("jemalloc")
+    return {"LD_PRELOAD": library, **_JEMALLOC} if library else _GLIBC
 
 
 def _run(arguments: argparse.Namespace) -> None:
