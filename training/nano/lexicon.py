@@ -6,6 +6,7 @@ use is left out of both.
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from collections import Counter
@@ -83,7 +84,7 @@ def lexicon(texts: Iterable[str], held_out: set[str], *, size: int = 6000) -> li
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(re.findall(r"(?<![A-Za-z])[a-z]{4,11}(?![A-Za-z])", text))
-    unfit = held_out | _PROTECTED | _SQL | frozenset(keyword.kwlist)
+    unfit = held_out | _PROTECTED | _SQL | frozenset(keyword.kwlist) | frozenset(dir(builtins))
     words = [word for word, _ in counts.most_common(3 * size) if word not in unfit and not word.endswith("s")]
     return words[:size]
 

@@ -6,6 +6,7 @@ i item in stock, c case that is worked on, r room or place, v vehicle or device,
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import random
 from collections.abc import Sequence
@@ -99,7 +100,7 @@ games|arcade: i:console p:gamer e:raid
 books|press: c:manuscript p:author=writer i:novel
 news|editor: c:story p:reporter=journalist e:briefing
 photo|darkroom: i:camera p:photographer c:shoot
-print|copyshop: v:printer c:print_job i:poster
+copyshop: v:printer c:print_job i:poster
 ads|campaigns: c:campaign p:advertiser i:banner
 survey|polls: c:survey=poll p:respondent c:complaint
 events|venue: r:venue p:caterer e:party=celebration
@@ -340,7 +341,7 @@ def pseudo_word(rng: random.Random, split: Split) -> str:
     return "".join(rng.choice(_SYLLABLE_POOLS[split]) for _ in range(count))[:11]
 
 
-_RESERVED = frozenset(keyword.kwlist) | {"uid", "no"}
+_RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"uid", "no"}
 """What no name of practice may be: words of Python, and short names that are held out."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import hashlib
 import re
 import subprocess
@@ -201,6 +202,10 @@ def test_parameter_and_field_names_are_disjoint_between_the_splits() -> None:
     }
     shared = names["practice"] & names["heldout"]
     assert len(shared) <= 0.05 * len(names["heldout"]), sorted(shared)
+
+
+def test_no_server_hides_a_function_that_programs_use() -> None:
+    assert not {server for theme in THEMES for server in theme.servers} & set(dir(builtins))
 
 
 def test_texts_of_the_splits_share_no_task() -> None:
