@@ -15,6 +15,8 @@ from typing import Any
 
 from .base import Split, pool
 
+_RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"uid", "no"}
+"""What no name of practice may be: words of Python, and short names that are held out."""
 _THEMES = """
 crm|salesdesk: p:client=customer c:deal=sale p:lead=prospect
 shop|webshop: i:product=article c:order=purchase p:shopper=buyer
@@ -100,7 +102,7 @@ games|arcade: i:console p:gamer e:raid
 books|press: c:manuscript p:author=writer i:novel
 news|editor: c:story p:reporter=journalist e:briefing
 photo|darkroom: i:camera p:photographer c:shoot
-copyshop: v:printer c:print_job i:poster
+print|copyshop: v:printer c:print_job i:poster
 ads|campaigns: c:campaign p:advertiser i:banner
 survey|polls: c:survey=poll p:respondent c:complaint
 events|venue: r:venue p:caterer e:party=celebration
@@ -240,13 +242,17 @@ class Theme:
             kind, noun = word.split(":")
             name, _, synonym = noun.partition("=")
             self.nouns.append((kind, name, synonym or None))
+        self.key = self.servers[0]
 
     def __repr__(self) -> str:
-        return f"Theme({self.servers[0]})"
+        return f"Theme({self.key})"  # decides the split, see `pool`
 
 
 def _themes() -> list[Theme]:
-    """All themes; a noun or synonym that an earlier theme has is dropped, so that none is in both splits."""
+    """All themes; a noun or synonym that an earlier theme has is dropped, so that none is in both splits.
+
+    So is a server that would hide a function of the language.
+    """
     seen: set[str] = set()
     themes = []
     for line in _THEMES.strip().splitlines():
@@ -261,6 +267,8 @@ def _themes() -> list[Theme]:
         theme.nouns = kept
         theme.servers = [name for name in theme.servers if name not in seen]
         if kept and theme.servers:
+            theme.key = theme.servers[0]
+            theme.servers = [name for name in theme.servers if name not in _RESERVED]
             themes.append(theme)
     return themes
 
@@ -339,10 +347,6 @@ def pseudo_word(rng: random.Random, split: Split) -> str:
     """A word that no language has: two or three syllables, another set in each split."""
     count = rng.choice((2, 2, 2, 3))
     return "".join(rng.choice(_SYLLABLE_POOLS[split]) for _ in range(count))[:11]
-
-
-_RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"uid", "no"}
-"""What no name of practice may be: words of Python, and short names that are held out."""
 
 
 def wide_name(rng: random.Random, words: Sequence[str]) -> str:

@@ -29,7 +29,8 @@ from atlas.training.worlds.rehearse import rehearse, verify
 
 SPLITS: tuple[Split, ...] = ("practice", "heldout")
 WORLDS = 100
-LEXICON = [f"{head}{tail}x" for head in ("zob", "zod", "zof", "qug", "quk", "qul") for tail in ("al", "em", "or", "un")]
+_TAILS = ("al", "am", "el", "em", "or", "ur", "un", "on")
+LEXICON = [f"{head}{middle}{tail}x" for head in ("zo", "qu") for middle in "bdfgklmnprst" for tail in _TAILS]
 
 
 @lru_cache(maxsize=1)
