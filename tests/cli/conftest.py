@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .trained.commands import Nest
+from .trained.logs import tiny_model
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,17 @@ def atlas(tmp_path: Path) -> Atlas:
         return Done(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def nest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nest]:
+    """The process from which `atlas train` is forked."""
+    made = Nest(tmp_path_factory.mktemp("nest"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random GGUF."""
+    return tiny_model(tmp_path_factory.mktemp("model"))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,69 +19,11 @@ from atlas.training.rubrics import RubricStore
 from atlas.training.rubrics.files import parse_rubric
 
 from .trained import nest as nests
+from .trained.commands import Nest, losses
 from .trained.logs import Log, tiny_model
 
 HALF = [1.0, 0.0] * 6
 SMALL = ["--eval-limit", "0", "--rank", "2", "--threads", "1"]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """One command that ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def told(self) -> Any:
-        """The one object on stdout."""
-        assert self.out.count("\n") == 1, self.out + self.err
-        return json.loads(self.out)
-
-
-class Nest:
-    """The process from which the commands are forked."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._count = folder, 0
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(nests.__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def train(self, home: str | Path, *arguments: str, cwd: Path | None = None, **more: Any) -> Ended:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._count += 1
-        out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
-        order = {"arguments": ["train", *arguments, "--json"], "home": str(home), "cwd": str(cwd or self._folder)}
-        self._process.stdin.write(json.dumps(order | {"out": str(out), "err": str(err)} | more) + "\n")
-        self._process.stdin.flush()
-        self._process.stdout.readline()
-        code = int(self._process.stdout.readline())
-        done = Ended(code, out.read_text(), err.read_text())
-        assert "Traceback" not in done.err, done.err
-        return done
-
-    def close(self) -> None:
-        self._process.communicate(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def nest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nest]:
-    made = Nest(tmp_path_factory.mktemp("nest"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("model"))
-
-
-def losses(run: Path) -> list[tuple[str, int, float]]:
-    """Phase, step and loss of every step, as recorded."""
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [(line["phase"], line["step"], line["loss"]) for line in lines if "loss" in line]
 
 
 def no_adapter(home: str | Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,11 @@ from atlas.runtime.routing.pool import Pool
 from atlas.runtime.routing.thinkers import router_adapter
 from atlas.training.adapters import AdapterStore
 
-from .test_train_hurt import Nest, losses
-from .trained.logs import tiny_model
+from .trained.commands import Nest, losses
 
 STEPS = ["<think>a can</think><search>a@@all: do it</search>", "<think>so</think><answer>1</answer>"]
 SMALL = ["--recipe", "router", "--eval-limit", "0", "--rank", "2", "--threads", "1", "--group", "2", "--tasks", "1",
          "--steps", "3", "--demonstrations", "2"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def nest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nest]:
-    made = Nest(tmp_path_factory.mktemp("nest"))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
