@@ -10,7 +10,7 @@ dir=$(cd "$1" && pwd)
 environment() {  # NAME INTERPRETER PACKAGE...
     name=$1; interpreter=$2; shift 2
     [ -e "$dir/$name/installed" ] && return 0
-    command -v "$interpreter" >/dev/null 2>&1 || { echo "$name is left out: there is no $interpreter" >&2; return 0; }
+    "$interpreter" -c "" >/dev/null 2>&1 || { echo "$name is left out: no $interpreter runs here" >&2; return 0; }
     echo "installing $name" >&2
     "$interpreter" -m venv "$dir/$name"
     if "$dir/$name/bin/pip" install --quiet --disable-pip-version-check "$@"; then
