@@ -1,6 +1,6 @@
 # make run TASK="..."   answer a task on the files in examples/workspace; ARGS="--workspace DIR --json" are passed on
 # make test             every check that finishes in minutes
-# make check-all        also fuzzing, kill tests, conformance and foreign servers
+# make check-all        also slow and kill tests, conformance and foreign servers
 # make conformance      the official MCP conformance suite, client and gateway; needs npm and the network
 # make fuzz             ten minutes of fuzzing the sandbox (FUZZ_ARGS="--seconds 60 --seed 1")
 # make fuzz-atheris     the same guided by coverage, in an environment of its own (FUZZ_ARGS="-max_total_time=600")

@@ -26,8 +26,8 @@ def execute(
     approve: Annotated[
         Literal["ask", "auto", "never"] | None, typer.Option(help="What happens before a tool that may change something.")
     ] = None,
-    timeout: Annotated[float | None, typer.Option(min=0.001, metavar="S", help="Wall time, in seconds.")] = None,
-    memory: Annotated[int | None, typer.Option(min=1, metavar="MB", help="Memory, in megabytes.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0.001, metavar="S", help="Wall time, in seconds (30).")] = None,
+    memory: Annotated[int | None, typer.Option(min=1, metavar="MB", help="Memory, in megabytes (128).")] = None,
     max_calls: Annotated[int | None, typer.Option(min=0, metavar="N", help="Tool calls.")] = None,
     no_toolbox: Annotated[bool, typer.Option("--no-toolbox", help="Leave the built-in servers out.")] = False,
     no_overlap: Annotated[bool, typer.Option("--no-overlap", help="Make the calls of the program one by one.")] = False,

@@ -9,6 +9,7 @@ import typer
 
 from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
+from .extras import check_training
 from .progress import Progress
 from .report import DONE, UNSOLVED, note, print_json, safe
 from .running import run_async
@@ -85,6 +86,7 @@ def train(
     as_json: Json = False,
 ) -> int:
     """Train the small judge: an adapter on the same base as the policy, from what worlds know to be true."""
+    check_training("atlas judge train")
     from ..training.judges.nano_judge import JudgeRecipe, train_judge
 
     home = atlas_home()

@@ -63,7 +63,7 @@ def explain(
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, plain or .gz; see below.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines, plain or .gz; see above.")],
     cost_weight: CostWeight = 0.0,
     encoder: Encoder = None,
     seed: Annotated[int, typer.Option(help="Of the clusters.")] = 0,

@@ -38,12 +38,28 @@ def run(
     ] = None,
     mcp: McpFiles = None,
     workspace: WorkspaceFolder = None,
-    budget: Annotated[int | None, typer.Option(min=1, metavar="TOKENS", help="The prompt never exceeds this.")] = None,
-    max_turns: Annotated[int | None, typer.Option(min=1, metavar="N", help="Programs at most.")] = None,
-    loading: Annotated[Loading | None, typer.Option(help="How tools come into view.")] = None,
-    acting: Annotated[Acting | None, typer.Option(help="What the policy writes: programs or single JSON calls.")] = None,
-    approve: Annotated[Approve | None, typer.Option(help="What happens before a tool that may change something.")] = None,
-    adapter: Annotated[str | None, typer.Option(metavar="PATH|latest|none", help="LoRA adapter of the model.")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="TOKENS", help="The prompt never exceeds this (2,048 for nano, else 8,192)."),
+    ] = None,
+    max_turns: Annotated[int | None, typer.Option(min=1, metavar="N", help="Programs at most (12).")] = None,
+    loading: Annotated[
+        Loading | None,
+        typer.Option(
+            help="How tools come into view: search (default; some at first, more by search_tools), servers or tools (none "
+            "at first, load_tools by server or by tool), eager (all)."
+        ),
+    ] = None,
+    acting: Annotated[
+        Acting | None, typer.Option(help="What the policy writes: programs (default) or single JSON calls.")
+    ] = None,
+    approve: Annotated[
+        Approve | None, typer.Option(help="Before a tool that may change something: ask (default), auto (allow) or never.")
+    ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|NAME|latest|none", help="LoRA adapter; without it the promoted one, if any."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the sampling.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="0 (the default) is greedy.")] = None,
     check: Annotated[

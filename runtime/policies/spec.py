@@ -106,6 +106,6 @@ def nano_path() -> Path:
         raise ModelNotFound(
             "the nano model is not in this installation",
             where=str(path),
-            mend="build it with `make nano`, or give another --model",
+            mend="build it with `make nano` and copy runs/nano/nano.gguf to models/, or give another --model",
         )
     return path

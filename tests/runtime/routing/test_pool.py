@@ -95,3 +95,13 @@ def test_a_misspelt_name_is_answered_with_the_nearest():
     with pytest.raises(PoolError) as caught:
         found.named(["labtop"])
     assert "laptop" in caught.value.mend
+
+
+def test_the_key_of_the_environment_goes_to_one_host_of_a_pool_or_to_none() -> None:
+    def keys(*addresses: str) -> list[str | None]:
+        pool = Pool({str(number): PoolModel(model=address) for number, address in enumerate(addresses)})
+        again = Pool({name: PoolModel.model_validate(one.model_dump()) for name, one in pool.items()})
+        return [one.api_key("here") for one in again.values()]
+
+    assert keys("https://a.example/v1#x", "nano", "https://a.example/v1#y") == [None, None, None]
+    assert keys("https://a.example/v1#x", "nano", "https://b.example/v1#y") == ["", None, ""]
