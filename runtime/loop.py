@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .episodes.episode import ContextUse, Episode, Status
@@ -32,7 +33,7 @@ from .events import (
     TurnStarted,
 )
 from .gate import Gate
-from .messages import Step, after_program, error_text
+from .messages import Step, after_program, error_text, shortened, trimmed
 from .options import RunOptions, reply_tokens
 from .policies.base import Sampling
 from .policies.name_state import Names
@@ -190,7 +191,8 @@ class Run:
             return None
         known = self.view.parameters() | _ANSWER
         tools = {name: parameters for name, parameters in known.items() if name.partition(".")[0] not in self.variables}
-        return Names(tools, (*self.variables, *_GIVEN))
+        strict = self.policy.profile == "compact"  # other models know more of Python than the lexer does
+        return Names(tools, (*self.variables, *_GIVEN) if strict else None)
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
         exact = self.policy.counting == "exact" or not proposal.prompt_tokens
@@ -251,9 +253,9 @@ class Run:
         error = error_text(outcome, self.prompting.count, cut=cut, no_program=writing.nothing)
         effects = tuple(self.gate.effects)
 
-        def message(output_tokens: int) -> str:
+        def message(output_tokens: int, stubs: int = len(loaded)) -> str:
             return writing.told(after_program(
-                outcome, error, loaded=loaded, effects=effects if error else (), lost=lost,
+                outcome, error, loaded=shortened(loaded, stubs), effects=effects if error else (), lost=lost,
                 output_tokens=output_tokens, count=self.prompting.count,
             ))  # fmt: skip
 
@@ -265,7 +267,7 @@ class Run:
             self.notes.append(f"the same program failed {SAME_FAILURES} times")
             return "gave_up", None
         if turn < self.options.max_turns:
-            self._append(turn, text, message)
+            self._append(turn, text, message, loaded)
         return None
 
     def _note_step(
@@ -274,8 +276,11 @@ class Run:
         status = outcome.status if outcome else "no_program"
         self.steps.append(Step(turn, program, status, error, outcome.output if outcome else "", effects))
 
-    def _append(self, turn: int, text: str, message: Callable[[int], str]) -> None:
-        """Add the result to the prompt; shorter, or with everything written anew, where it would not fit."""
+    def _append(self, turn: int, text: str, message: Callable[..., str], loaded: Sequence[str] = ()) -> None:
+        """Add the result to the prompt; shorter, or with everything written anew, where it would not fit.
+
+        `message(tokens, stubs)` is the result with that much room for its output, and so many of the stubs in `loaded`.
+        """
         if self.prompting.fits(text):
             self.prompting.add_result(text)
             return
@@ -286,6 +291,13 @@ class Run:
                 self.prompting.add_result(shorter)
                 return
         if self._rebase(turn, text, message):  # soon after the last time: costs the cached prefix, ends nothing
+            return
+        for stubs in (len(loaded) // 2, len(loaded) // 4, 2, 0) if loaded else ():
+            if self.prompting.fits(shorter := message(10, stubs)):
+                self.prompting.add_result(shorter)
+            elif not self._rebase(turn, text, partial(message, stubs=stubs)):
+                continue
+            self.view.forget(loaded[stubs:])
             return
         raise BudgetError(
             f"after turn {turn} the prompt does not fit the budget of {self.prompting.budget} tokens",
@@ -355,7 +367,8 @@ class Run:
         last = done[-1]
         if last.answered and last.status == "ok":
             return ("gave_up" if str(last.value).startswith(GAVE_UP) else "answered"), last.value
-        self._append(last.turn, last.result_text or "", lambda _: last.result_text or "")
+        text = last.result_text or ""
+        self._append(last.turn, text, lambda tokens: trimmed(text, tokens, self.prompting.count))
         return None
 
     def _recall(self, record: Record) -> None:

@@ -72,6 +72,12 @@ def after_program(
     )  # fmt: skip
 
 
+def shortened(lines: Sequence[str], kept: int) -> list[str]:
+    """The first `kept` lines, and one that says how many are missing."""
+    missing = len(lines) - kept
+    return [*lines[:kept], *([f"... ({missing} more; load fewer at once)"] if missing > 0 else [])]
+
+
 def trimmed(text: str, tokens: int, count: Count) -> str:
     """The head of `text` in at most `tokens`, with a line that says how much is missing."""
     shown = head(text, tokens, count, mark="")

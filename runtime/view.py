@@ -189,6 +189,11 @@ class View:
         if line not in self.pending:
             self.pending.append(line)
 
+    def forget(self, stubs: Sequence[str]) -> None:
+        """These stubs did not fit into the prompt after all."""
+        tools = self.registry.tools
+        self.shown = [name for name in self.shown if name not in tools or self.stub(tools[name]) not in stubs]
+
     def take_pending(self) -> list[str]:
         """The lines for the next prompt."""
         lines, self.pending = self.pending, []

@@ -17,6 +17,7 @@ class Watched(ScriptedPolicy):
         self.prompts = []
 
     async def propose(self, conversation, sampling, **rest):
+        self.names = rest.get("names")
         self.prompts.append(conversation.prompt_ids())
         return await super().propose(conversation, sampling, **rest)
 
@@ -99,6 +100,18 @@ def test_acting_by_json_calls(runs):
     assert "JSON" in record.episode.settings["system"]
 
 
+@pytest.mark.parametrize("budget", [1_100, 1_400, 2_000])
+def test_of_more_stubs_than_fit_the_first_are_shown_and_the_rest_counted(runs, budget):
+    replies = ["load_tools('files', 'text', 'tables', 'units')", "load_tools('units.convert')"]
+    policy = Watched([*replies, "answer(units.convert(1, 'km', 'm'))"])
+    episode, record = runs.recorded(policy, loading="servers", budget=budget)
+    assert (episode.status, episode.answer) == ("answered", 1000)
+    assert all(len(prompt) <= budget for prompt in policy.prompts)
+    read = record.turns[1].prompt_text
+    assert " more; load fewer at once)" in read
+    assert len(record.turns[1].in_view) == read.count("\ndef ") < 20
+
+
 @pytest.mark.parametrize("budget", [900, 1_300, 1_800])
 def test_no_prompt_exceeds_the_budget_whatever_comes_back(runs, budget):
     def reply(conversation):
@@ -128,3 +141,13 @@ def test_of_many_servers_the_prompt_names_a_few_and_counts_the_rest(runs):
     first = record.turns[0].prompt_text.splitlines()[0]
     assert first.startswith("servers: files (10), ") and first.endswith(", ... (27)")
     assert len(first.split(", ")) == 9
+
+
+def test_only_models_of_the_compact_profile_are_held_to_the_names_that_the_lexer_knows(runs):
+    bound = {}
+    for profile in ("compact", "full"):
+        policy = Watched(["x = 1", "answer(x)"], profile=profile)
+        runs(policy, budget=8_000)
+        bound[profile] = policy.names.variables
+        assert "files.read" in policy.names.tools
+    assert "x" in bound["compact"] and bound["full"] is None
