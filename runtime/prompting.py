@@ -130,15 +130,18 @@ class Prompting:
         return False
 
     def restore(self, turns: Sequence[TurnRow]) -> None:
-        """Rebuild the conversation of logged turns; the ids come out as they were, because nothing is rendered twice."""
+        """Rebuild the conversation of logged turns; the ids come out as they were, because nothing is rendered twice.
+
+        Their programs have been run again before, so that the view holds what they loaded.
+        """
         self._index = self.view.server_index()
         for row in turns:
             if row.role == "user":
                 self.conversation, self._fresh = self._new(), True
             self._add("user" if row.role == "user" else "result", row.prompt_text)
             self.replied(_proposal_of(row))
-        if turns:
-            self.view.shown = list(turns[-1].in_view)
+        if turns:  # what the last program loaded came into view after its prompt was logged
+            self.view.shown = list(dict.fromkeys([*turns[-1].in_view, *self.view.shown]))
 
     def _new(self) -> Conversation:
         conversation = self.policy.conversation(self.system)

@@ -43,9 +43,9 @@ def by_turn(replies):
     return ScriptedPolicy(lambda conversation: replies[sum(m["role"] == "assistant" for m in conversation.messages)])
 
 
-async def broken_run(runs, world, replies, die):
+async def broken_run(runs, world, replies, die, **options):
     """Run until the journal writes what `die` picks, then kill the run as a crash would."""
-    async with runs.runtime(by_turn(replies), tools=world.tools()) as runtime:
+    async with runs.runtime(by_turn(replies), tools=world.tools(), **options) as runtime:
         journal_write = None
         from atlas.runtime.episodes.journal import Journal
 
@@ -192,6 +192,19 @@ def test_other_weights_do_not_go_on_with_an_episode(runs):
                 await runtime.resume()
 
     asyncio.run(go())
+
+
+def test_tools_that_the_last_program_loaded_are_still_in_view_after_a_resume(runs):
+    replies = ["load_tools('app')", "x = app.add(1)", "answer(x)"]
+
+    async def go():
+        world = World()
+        await broken_run(runs, world, replies, writes(2, "INSERT INTO turns"), loading="servers")
+        return await resumed(runs, world, replies)
+
+    episode, record = asyncio.run(go())
+    assert episode.answer == 1
+    assert [turn.in_view for turn in record.turns] == [(), ("app.add",), ("app.add",)]
 
 
 def test_overlapping_calls_are_replayed_in_the_order_in_which_they_came_back(runs):
