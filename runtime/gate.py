@@ -18,7 +18,7 @@ from ..tools_registry.errors import RegistryError, ServerError, UnknownTool
 from .approval import Approval, Decision, has_terminal, read_line, show_text, visible
 from .episodes.journal import Journal, Place, offer_hash
 from .episodes.replay import Replay
-from .errors import ReplayMismatch, UnknownFate
+from .errors import UnknownFate
 from .events import ApprovalAsked, ApprovalGiven, CallFinished, CallProgress, CallStarted, Event
 from .kept import READ_CHARS, Kept, NotKept
 from .lanes import Lanes
@@ -28,6 +28,7 @@ from .view import READ_RESULT, MetaToolError, View
 if TYPE_CHECKING:
     from ..tools_registry.tool import Tool
     from .episodes.rows import CallRow
+    from .resending import Resending
     from .setup import HostFunction
 
 _BY_SOMEONE = ("terminal", "function", "journal")
@@ -66,10 +67,10 @@ class Gate:
 
     def __init__(
         self, view: View, approval: Approval, journal: Journal, emit: Callable[[Event], None], *,
-        replay: Replay | None = None, in_flight: InFlight = "ask", resend: bool = False, lanes: Lanes | None = None,
-        kept: Kept | None = None, functions: Mapping[str, HostFunction] | None = None,
+        replay: Replay | None = None, in_flight: InFlight = "ask", resend: Resending | None = None,
+        lanes: Lanes | None = None, kept: Kept | None = None, functions: Mapping[str, HostFunction] | None = None,
     ) -> None:  # fmt: skip
-        """`resend`: a fork over a fresh copy of the world; recorded calls that change something are made again there.
+        """`resend`: recorded calls that a fork makes again in its fresh world.
         `kept` takes results that are too large for a program; without it they are errors. `functions` are answered by the
         host itself."""
         self.view = view
@@ -105,6 +106,11 @@ class Gate:
         for number in sorted(self._open):
             self.journal.call_failed(number, "cancelled", "the program was ended before this call came back")
         self._open.clear()
+
+    async def resend_turn(self, turn: int) -> None:
+        """Bring a fork's fresh world past a turn whose program is not run again."""
+        if self.resend is not None:
+            await self.resend.turn(turn)
 
     def clock(self, now: Callable[[], float]) -> float:
         """What `datetime.now()` in a program says: the recorded value in a replay, else the time, recorded."""
@@ -178,8 +184,8 @@ class Gate:
 
     async def _recorded(self, call: CallRow) -> Any:
         await self.replay.in_order(call)
-        if self.resend and call.sent_at is not None:
-            await self._made_again(call)
+        if self.resend is not None:
+            await self.resend.call(call)
         tool = self.registry.tools.get(call.tool)
         if call.ok and tool is not None and not tool.read_only:
             self.effects.append(call_text(call.tool, call.arguments))
@@ -190,24 +196,6 @@ class Gate:
         if call.ok:
             return call.value
         raise ToolError(call.error_message or "failed", kind=call.error_kind or "failed")
-
-    async def _made_again(self, call: CallRow) -> None:
-        """Bring a fresh copy of the world to where the recorded one was."""
-        tool = self.registry.tools.get(call.tool)
-        if tool is not None and tool.read_only:
-            return
-        try:
-            got = await self.registry.call(self._known(call.tool), call.arguments)
-            same = bool(call.ok) and got == call.value
-        except RegistryError as problem:
-            got, same = str(problem.message), not call.ok
-        if not same:
-            raise ReplayMismatch(
-                f"{call_text(call.tool, call.arguments)} gave {got!r:.200} here, and "
-                f"{call.value if call.ok else call.error_message!r:.200} in the recorded run",
-                where=f"episode {call.episode}, call {call.number}",
-                mend="fork over a copy of the workspace as it was before the recorded run",
-            )
 
     async def _live(self, place: Place, name: str, arguments: dict[str, Any], recorded: CallRow | None) -> Any:
         try:

@@ -336,6 +336,7 @@ class Run:
         """Run finished programs again over their recorded returns. Raises `ReplayMismatch`."""
         for row in turns:
             if row.program is None or not _leaves_variables(row):
+                await self.gate.resend_turn(row.turn)
                 continue
             self.gate.start_turn(row.turn)
             outcome = await self._run_program(row.program)

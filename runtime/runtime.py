@@ -37,10 +37,11 @@ from .pausing import Clocks
 from .pictures import as_data
 from .policies.pinning import pinned
 from .prompting import Prompting, system_for
+from .resending import Resending
 from .resuming import as_it_was, check_identity, check_resumable, options_of
 from .setup import HostFunction, Setup, as_recorded
 from .subset import part_of
-from .toolspace import CATALOGUE_FILE, Tools, checked_workspace, open_registry
+from .toolspace import CATALOGUE_FILE, Tools, checked_workspace, open_registry, toolbox_names
 from .view import Loading, View
 from .worked import Worked
 
@@ -308,22 +309,24 @@ class Runtime:
         """Another continuation of an episode from its call number `at` on, as an episode of its own (`.parent`).
 
         With `after_turn` it goes on after that whole turn, and the policy writes the next one. Calls up to there come from
-        the journal. With `workspace`, a fresh copy of the folder as it was before the run, those that change something
-        are made again there, and must come out the same; `resend` does so in this runtime, whose servers are then a fresh
-        world. `seed` and `temperature` change the sampling of the turns that follow.
+        the journal. With `workspace`, a fresh copy of the folder as it was before the run, those of the toolbox that change
+        something are made again there, and must come out the same; those of other servers are not sent again, because
+        their world is no copy. `resend` makes all again in this runtime, whose servers are then all a fresh world. `seed`
+        and `temperature` change the sampling of the turns that follow.
         """
         paced = {"seed": seed, "temperature": temperature}
         if workspace is not None:
             async with self._elsewhere(Path(workspace)) as other:
-                return await other._forked(episode, at, after_turn, True, paced, on_event, split)
-        return await self._forked(episode, at, after_turn, resend, paced, on_event, split)
+                return await other._forked(episode, at, after_turn, other._copied_servers(), paced, on_event, split)
+        return await self._forked(episode, at, after_turn, None if resend else (), paced, on_event, split)
 
     # -- how
 
     async def _forked(
-        self, episode: str, at: int, after_turn: int | None, resend: bool, paced: dict[str, Any],
+        self, episode: str, at: int, after_turn: int | None, fresh: Collection[str] | None, paced: dict[str, Any],
         on_event: Emit | None, split: str | None,
     ) -> Episode:  # fmt: skip
+        """`fresh` names the servers whose world lacks what the parent did, None means all."""
         parent = self.store.get(episode)
         policy = pinned(await self.policy())
         identifier = copy_prefix(
@@ -331,7 +334,12 @@ class Runtime:
         )
         journal = Journal.go_on(self.store, identifier)
         record = self.store.get(identifier)
+        resend = Resending(self.registry, record.calls, fresh)
         return await self._go_on(record, policy, journal, on_event, resend=resend, paced=paced)
+
+    def _copied_servers(self) -> frozenset[str]:
+        """The servers whose world is the workspace, and nothing else."""
+        return toolbox_names(self._tools) if self._toolbox else frozenset()
 
     def _elsewhere(self, workspace: Path) -> Runtime:
         """A runtime over another workspace that shares policy and log with this one."""
@@ -345,7 +353,7 @@ class Runtime:
 
     async def _go_on(
         self, record: Record, policy: Policy, journal: Journal, on_event: Emit | None, *,
-        in_flight: InFlight = "ask", resend: bool = False, paced: dict[str, Any] | None = None,
+        in_flight: InFlight = "ask", resend: Resending | None = None, paced: dict[str, Any] | None = None,
         setup: Setup | None = None,
     ) -> Episode:  # fmt: skip
         options = options_of(record, self.options)
@@ -357,7 +365,7 @@ class Runtime:
 
     async def _episode(
         self, task: str, policy: Policy, options: RunOptions, journal: Journal, emit: Emit, *,
-        record: Record | None = None, in_flight: InFlight = "ask", resend: bool = False,
+        record: Record | None = None, in_flight: InFlight = "ask", resend: Resending | None = None,
         hidden: frozenset[str] = frozenset(), preferred: str | None = None, setup: Setup | None = None,
     ) -> Episode:  # fmt: skip
         from ..sandbox import Sandbox

@@ -110,6 +110,14 @@ def _in_process(workspace: Path, toolbox: bool, tools: Tools, now: Callable[[], 
     return servers
 
 
+def toolbox_names(tools: Tools = ()) -> frozenset[str]:
+    """The toolbox's servers, without those in whose place the caller put servers of their own."""
+    from ..tools_registry.toolbox import toolbox_tools
+
+    named = tools if isinstance(tools, Mapping) else [getattr(tool, "name", None) for tool in tools]
+    return frozenset(tool.server for tool in toolbox_tools()) - set(named)
+
+
 def _server_name(tool: object) -> str:
     name = getattr(tool, "name", None)
     if not isinstance(name, str) or not name:

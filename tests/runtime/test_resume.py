@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 import pytest
 
 from atlas.runtime.errors import EpisodeError, ReplayMismatch, UnknownFate
 from atlas.runtime.policies.scripted import ScriptedPolicy
+from atlas.sandbox import Limits
 
 
 class Died(BaseException):
@@ -294,6 +296,88 @@ def test_a_fork_over_a_copy_of_the_workspace_makes_its_changes_there(runs, works
     assert first.answer == ["a.txt", "b.txt", "notes.md", "todo.txt"]
     assert forked.answer == ["a.txt", "b.txt", "notes.md"]
     assert (copy / "a.txt").read_text() == (workspace / "a.txt").read_text()
+
+
+def test_a_fork_over_a_copy_sends_nothing_again_to_servers_whose_world_was_not_copied(runs, workspace, tmp_path):
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    paid, asked = [], []
+
+    def pay(amount: int) -> int:
+        """Pay."""
+        paid.append(amount)
+        return len(paid)
+
+    def approve(request):
+        asked.append(request.tool)
+        return True
+
+    async def go():
+        replies = by_turn(["n = app.pay(5)\nfiles.append('a.txt', '!')\nanswer(n)"])
+        async with runs.runtime(replies, tools=[pay], approve=approve) as runtime:
+            first = await runtime.run("a task")
+            return await runtime.fork(first.id, at=2, workspace=copy)
+
+    forked = asyncio.run(go())
+    assert forked.answer == 1 and paid == [5]
+    assert asked == ["app.pay", "files.append"]
+    assert (copy / "a.txt").read_text() == "!"
+
+
+def test_a_fork_over_a_fresh_world_sends_again_to_all_servers(runs):
+    async def go():
+        world = World()
+        async with runs.runtime(by_turn(REPLIES), tools=world.tools()) as runtime:
+            first = await runtime.run("a task")
+        fresh = World()
+        async with runs.runtime(by_turn(REPLIES), tools=fresh.tools()) as runtime:
+            await runtime.fork(first.id, after_turn=1, resend=True)
+        return fresh
+
+    assert asyncio.run(go()).sent == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_fork_makes_each_change_once_although_its_worker_is_rebuilt(runs, workspace, tmp_path):
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    replies = ["x = 1\nfiles.append('b.txt', 'A')\nfiles.append('b.txt', 'B')", "while True: pass",
+               "answer([x, files.read('b.txt')])"]  # fmt: skip
+
+    async def go():
+        async with runs.runtime(by_turn(replies), limits=Limits(wall_seconds=2)) as runtime:
+            first = await runtime.run("a task")
+            return first, await runtime.fork(first.id, at=1, workspace=copy)
+
+    first, forked = asyncio.run(go())
+    assert first.answer == forked.answer == [1, "AB"]
+    assert (copy / "b.txt").read_text() == "AB"
+
+
+def test_a_fork_makes_the_changes_of_a_program_that_a_limit_ended(runs, workspace, tmp_path):
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    replies = ["files.append('b.txt', 'A')\nfiles.append('b.txt', 'B')\nwhile True: pass", "files.append('b.txt', 'C')",
+               "answer(files.read('b.txt'))"]  # fmt: skip
+
+    async def go():
+        async with runs.runtime(by_turn(replies), limits=Limits(wall_seconds=2)) as runtime:
+            first = await runtime.run("a task")
+            return first, await runtime.fork(first.id, after_turn=2, workspace=copy)
+
+    first, forked = asyncio.run(go())
+    assert first.answer == forked.answer == "ABC"
+
+
+def test_a_fork_that_would_have_to_guess_what_was_done_is_refused(runs, workspace, tmp_path):
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    replies = ["files.append('b.txt', 'A')\nwhile True: pass", "answer(1)"]
+
+    async def go():
+        async with runs.runtime(by_turn(replies), limits=Limits(wall_seconds=2)) as runtime:
+            first = await runtime.run("a task")
+            runtime.store.connection.execute("UPDATE calls SET ok = 0, error_kind = 'cancelled'")
+            with pytest.raises(ReplayMismatch, match="nobody knows whether files"):
+                await runtime.fork(first.id, after_turn=1, workspace=copy)
+
+    asyncio.run(go())
+    assert not (copy / "b.txt").exists()
 
 
 def test_a_fork_after_a_turn_keeps_that_turn_whole_and_asks_the_policy_again(runs):
