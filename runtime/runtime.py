@@ -298,7 +298,8 @@ class Runtime:
         check_resumable(self.store, record)
         policy = policy or as_it_was(record, await self.policy(), self._adapter, self._home)
         check_identity(record, policy)
-        journal = Journal.go_on(self.store, record.episode.id)
+        journal = Journal.go_on(self.store, record.episode)
+        record = self.store.get(record.episode.id)  # loading the model took its time, and nobody else writes it now
         return await self._go_on(record, policy, journal, on_event, in_flight=in_flight, setup=setup)
 
     async def fork(
@@ -332,8 +333,8 @@ class Runtime:
         identifier = copy_prefix(
             self.store, parent, at, policy.identity, split or parent.episode.split, after_turn=after_turn
         )
-        journal = Journal.go_on(self.store, identifier)
         record = self.store.get(identifier)
+        journal = Journal.go_on(self.store, record.episode)
         resend = Resending(self.registry, record.calls, fresh)
         return await self._go_on(record, policy, journal, on_event, resend=resend, paced=paced)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import EpisodeError
 from .codec import clean, pack_floats, pack_ids, to_text
 from .episode import ContextUse
 from .ids import new_id
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ...sandbox import Outcome
     from ...tools_registry.tool import Tool
     from ..policies.base import PolicyIdentity, Proposal
+    from .rows import EpisodeRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,26 @@ class Journal:
         return cls(store, identifier)
 
     @classmethod
-    def go_on(cls, store: EpisodeStore, episode: str) -> Journal:
-        """The journal of an interrupted episode, owned by this process from now on."""
+    def go_on(cls, store: EpisodeStore, seen: EpisodeRow) -> Journal:
+        """The journal of an interrupted episode, owned by this process from now on.
+
+        Raises `EpisodeError` where another has taken it since it was `seen`; what was read of it before may be old.
+        """
         with store.transaction() as connection:
-            connection.execute(
-                "UPDATE episodes SET status = NULL, error = NULL, finished_at = NULL, owner = ? WHERE id = ?",
-                (this_process(), episode),
+            taken = connection.execute(
+                "UPDATE episodes SET status = NULL, error = NULL, finished_at = NULL, owner = ?"
+                " WHERE id = ? AND status IS ? AND owner IS ?",
+                (this_process(), seen.id, seen.status, seen.owner),
             )
+            if not taken.rowcount:
+                raise EpisodeError(
+                    f"episode {seen.id} has been taken up by another resume", where=seen.id,
+                    mend="`atlas episodes show` says how it goes on",
+                )  # fmt: skip
             row = connection.execute(
-                "SELECT coalesce(max(number), 0), coalesce(max(completed), 0) FROM calls WHERE episode = ?", (episode,)
+                "SELECT coalesce(max(number), 0), coalesce(max(completed), 0) FROM calls WHERE episode = ?", (seen.id,)
             ).fetchone()
-        return cls(store, episode, calls=row[0], completed=row[1])
+        return cls(store, seen.id, calls=row[0], completed=row[1])
 
     def turn(
         self, number: int, prompt: Prompt, proposal: Proposal, program: str | None, kind: str, thinking: str | None

@@ -65,6 +65,28 @@ async def broken_run(runs, world, replies, die, **options):
         runtime.store.connection.execute("UPDATE episodes SET status = NULL, owner = 'elsewhere 1 1'")
 
 
+class Slow:
+    """A runtime whose model takes as long to load as the test says."""
+
+    def __init__(self, runs, world, home):
+        self.runtime = runs.runtime(by_turn(REPLIES), tools=world.tools(), home=home)
+        self.checked, self.loaded = asyncio.Event(), asyncio.Event()
+        self.resume = self.runtime.resume
+        self.runtime.policy = self.policy
+
+    async def policy(self):
+        self.checked.set()
+        await self.loaded.wait()
+        return self.runtime._model
+
+    async def __aenter__(self):
+        await self.runtime.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised):
+        await self.runtime.__aexit__(*raised)
+
+
 async def resumed(runs, world, replies, **options):
     async with runs.runtime(by_turn(replies), tools=world.tools()) as runtime:
         assert runtime.store.get("latest").as_episode().status == "interrupted"
@@ -184,6 +206,28 @@ def test_an_episode_that_has_ended_or_runs_is_not_resumed(runs):
                 await runtime.resume("01ZZZ")
 
     asyncio.run(go())
+
+
+def test_of_two_resumes_at_once_one_goes_on_and_the_other_is_told(runs, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+
+    async def go():
+        world = World()
+        await broken_run(runs, world, REPLIES, writes(2, "INSERT INTO turns"), home=home)
+        async with runs.runtime(by_turn(REPLIES), tools=world.tools(), home=home) as one, Slow(runs, world, home) as other:
+            late = asyncio.create_task(other.resume())
+            await other.checked.wait()
+            first = await one.resume()
+            row = one.store.get(first.id).episode
+            other.loaded.set()
+            with pytest.raises(EpisodeError, match="taken up by another"):
+                await late
+            return world, first, row, one.store.get(first.id).episode
+
+    world, first, row, after = asyncio.run(go())
+    assert first.status == "answered" and world.sent == [0, 1, 2, 3, 4, 5]
+    assert row == after
 
 
 def test_other_weights_do_not_go_on_with_an_episode(runs):
