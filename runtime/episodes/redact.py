@@ -74,17 +74,23 @@ class Redaction:
             changed = any(turn[name] != before[name] for name in ("prompt_text", "reply_text", "thinking"))
             broken = changed or (broken and not turn["row_start"])  # later prompts of the row begin with this text
             if broken:
-                turn.update(dict.fromkeys(_IDS))
+                _drop_ids(turn)
         episode = self._row(document["episode"])
         calls = [self._row(call) for call in document["calls"]]
         if episode["settings"].get("system") != document["episode"]["settings"].get("system"):
             for turn in turns:
-                turn.update(dict.fromkeys(_IDS))
+                _drop_ids(turn)
         return document | {"episode": episode, "turns": turns, "calls": calls, "redacted": True}
 
     def _row(self, row: dict[str, Any]) -> dict[str, Any]:
         """Columns keep their names; only what they hold is searched."""
         return {name: self.value(value) if name not in _IDS else value for name, value in row.items()}
+
+
+def _drop_ids(turn: dict[str, Any]) -> None:
+    """Take the ids out of a turn, also those of the whole prompt that some endpoints return."""
+    turn.update(dict.fromkeys(_IDS))
+    turn["sampler"] = {name: value for name, value in turn["sampler"].items() if name not in _IDS}
 
 
 _OWN_NAMES = frozenset(("prompt_tokens", "generated_tokens", "output_tokens", "total_prompt"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import stat
@@ -11,9 +12,12 @@ import duckdb
 import pytest
 
 from atlas.cli import invoke
+from atlas.runtime import Runtime
 from atlas.runtime.episodes import EpisodeStore, export_episodes, export_table, export_trajectories
 from atlas.runtime.episodes.redact import MARK
 from atlas.runtime.errors import StoreError
+
+from .policies.servers import Request, serving, text_chunk
 
 SECRET = "ghp_" + "a1B2" * 9
 STEP_FIELDS = {
@@ -74,6 +78,32 @@ def test_redacted_trajectories_hold_neither_secret_nor_its_tokens(logged):
     one = trajectories(logged, redact=True)[1]
     assert SECRET not in json.dumps(one) and MARK in json.dumps(one)
     assert all("completion_token_ids" not in step.get("metrics", {}) for step in one["steps"])
+
+
+def test_redaction_takes_the_prompt_ids_that_an_endpoint_returned(workspace, atlas_home, tmp_path):
+    def answer(request: Request) -> None:
+        if request.path != "/v1/chat/completions":
+            request.answer({"data": []})
+            return
+        ids = list("".join(message["content"] for message in request.body["messages"]).encode())  # a token is a byte
+        request.stream([{"prompt_token_ids": ids, **text_chunk("answer(1)", "stop", token_ids=[1, 2])}])
+
+    async def go(model: str) -> None:
+        async with Runtime(model, workspace=workspace) as runtime:
+            await runtime.run(f"log in with {SECRET}")
+
+    with serving(answer) as address:
+        asyncio.run(go(f"{address}/v1#small"))
+    table = tmp_path / "turns.parquet"
+    with EpisodeStore(Path(atlas_home) / "episodes.db") as store:
+        assert SECRET.encode() in bytes(store.get("latest").turns[0].sampler["prompt_ids"])
+        out = io.StringIO()
+        for form in ("jsonl", "messages", "atif"):
+            export_episodes(store, out, format=form, redact=True)
+        export_table(store, table, redact=True)
+    exported = out.getvalue() + str(duckdb.sql(f"SELECT * FROM '{table}'").fetchall())
+    assert MARK in exported and "temperature" in exported
+    assert str(list(SECRET.encode())) not in exported and '"prompt_ids": [' not in exported
 
 
 def test_each_episode_gets_a_file_of_its_own_in_a_folder(logged, tmp_path):
