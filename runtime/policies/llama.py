@@ -139,6 +139,7 @@ class LlamaPolicy:
     ) -> Proposal:
         """The same for a list of ids, in the calling thread; training's rollouts use it directly."""
         with self._decoding:
+            self._model.check_open()
             self._model.apply((version or self._version).loaded)
             return self._generate(prompt, sampling, names, on_text, stop)
 
@@ -159,10 +160,10 @@ class LlamaPolicy:
                 mend="lower --budget, or load the model with a larger context",
             )
         constraint = self._constraint(names) if sampling.constrain_names and names else None
-        reused = self._model.read(prompt)
+        reused = self._model.read(prompt, stop)
         sampler = Sampler(sampling, constraint, self._template.shape.thinks)
         reply = _Reply(self._template, on_text)
-        for count in range(min(sampling.max_tokens, room)):
+        for count in range(min(sampling.max_tokens, room) if self._model.has_read(prompt) else 0):
             step = sampler.step(self._model.logits())
             if reply.add(step, self._model.tokenizer.piece(step.token)) or (stop is not None and stop.is_set()):
                 break
@@ -172,8 +173,12 @@ class LlamaPolicy:
         return self._proposal(prompt, reply, sampler, reused, time.perf_counter() - started)
 
     async def aclose(self) -> None:
-        """Free the model; a proposal in progress is waited for."""
+        """Free the model; a proposal in progress is waited for, also one that nobody else waits for any more."""
         async with self._busy:
+            await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._decoding:  # a proposal cancelled twice has left `_busy` before its thread ended
             self._model.close()
 
     def _constraint(self, names: Names) -> NameConstraint:

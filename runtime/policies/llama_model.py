@@ -81,14 +81,23 @@ class LlamaModel:
         """The delimiters of the model's own template."""
         return shape_of(self.header, self.tokenizer, thinking=thinking)
 
-    def read(self, prompt: list[int]) -> int:
-        """Bring the KV cache to exactly `prompt`; returns how many tokens of it were there already."""
-        self._check_open()
+    def read(self, prompt: list[int], stop: threading.Event | None = None) -> int:
+        """Bring the KV cache to exactly `prompt`; returns how many tokens of it were there already.
+
+        Between its batches a long prompt is left as it is where `stop` is set; the next read goes on from there.
+        """
+        self.check_open()
         keep = self._keep(prompt)
         fresh = prompt[keep:]
         for start in range(0, len(fresh), _BATCH_TOKENS):
+            if start and stop is not None and stop.is_set():
+                break
             self._decode(fresh[start : start + _BATCH_TOKENS])
         return keep
+
+    def has_read(self, prompt: list[int]) -> bool:
+        """True where all of the prompt was read."""
+        return len(self._cached) == len(prompt)
 
     def read_one(self, token: int) -> None:
         """Append one sampled token."""
@@ -123,7 +132,7 @@ class LlamaModel:
 
     def load_adapter(self, path: Path, base_hash: Callable[[], str] | None = None) -> LoadedAdapter:
         """Read an adapter from its file without applying it; `base_hash` is compared with what the adapter says."""
-        self._check_open()
+        self.check_open()
         return self.adapters.load(path, base_hash)
 
     def apply(self, adapter: LoadedAdapter | None) -> None:
@@ -148,7 +157,8 @@ class LlamaModel:
             self._llama.llama_model_free(self._model)
             self._model = None
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise `ModelError` once the model was freed."""
         if self._context is None:
             raise ModelError(f"{self.path.name} was closed", where=str(self.path), mend="load the policy again")
 

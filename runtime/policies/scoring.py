@@ -53,6 +53,7 @@ async def next_logprobs(
     def work() -> list[list[float]]:
         with engine._decoding:
             model = engine._model
+            model.check_open()
             model.apply((version or engine._version).loaded)
             logits = _branches(model, prompts) if share else _one_by_one(model, prompts)
             return [[_mass(values, group) for group in tokens] for values in map(_logprobs, logits)]

@@ -16,6 +16,7 @@ from atlas.runtime.policies import (
     AdapterError,
     BadModelFile,
     BadTemplate,
+    ModelError,
     ModelNotFound,
     Names,
     NoTemplate,
@@ -28,6 +29,7 @@ from atlas.runtime.policies.llama import LlamaPolicy
 from atlas.runtime.policies.sampling import log_softmax
 from atlas.runtime.policies.token_conversation import TokenConversation
 
+from ...waiting import PATIENCE_SECONDS
 from .tiny import SPECIALS, small_vocabulary, write_adapter, write_tiny
 
 SAMPLED = Sampling(temperature=1.0, seed=5, max_tokens=24, constrain_names=False)
@@ -225,6 +227,59 @@ def test_cancelling_stops_the_decoding_and_the_policy_stays_usable(policy: Llama
         assert proposal.generated_tokens <= 3
 
     asyncio.run(run())
+
+
+def test_a_proposal_cancelled_twice_keeps_the_model_until_its_thread_ends(model: Path) -> None:
+    loaded = LlamaPolicy(model)
+    decoding, going_on = threading.Event(), threading.Event()
+    read_one = loaded._model.read_one
+
+    def slow(token: int) -> None:
+        decoding.set()
+        assert going_on.wait(PATIENCE_SECONDS) and loaded._model._context is not None
+        read_one(token)
+
+    loaded._model.read_one = slow  # type: ignore[method-assign]
+
+    async def run() -> None:
+        conversation = loaded.conversation("s")
+        conversation.add_user("x")
+        task = asyncio.create_task(loaded.propose(conversation, Sampling(temperature=1.0, seed=1, max_tokens=400)))
+        assert await asyncio.to_thread(decoding.wait, PATIENCE_SECONDS)
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        closing = asyncio.create_task(loaded.aclose())
+        await asyncio.sleep(0)
+        assert not closing.done() and loaded._model._context is not None
+        going_on.set()
+        await closing
+        assert loaded._model._context is None
+        with pytest.raises(ModelError, match="closed"):
+            await loaded.propose(conversation, SAMPLED)
+
+    asyncio.run(run())
+
+
+def test_a_long_prompt_is_left_between_two_batches_and_read_on_later(tmp_path: Path) -> None:
+    loaded = LlamaPolicy(write_tiny(tmp_path / "long.gguf", context=4_096))
+    stop = threading.Event()
+    decode = loaded._model._decode
+
+    def stopping(tokens: list[int]) -> None:
+        decode(tokens)
+        stop.set()
+
+    loaded._model._decode = stopping  # type: ignore[method-assign]
+    conversation = loaded.conversation("s")
+    conversation.add_user("x" * 1_500)
+    left = loaded.generate(conversation.prompt_ids(), SAMPLED, stop=stop)
+    assert (left.generated_tokens, left.text, left.finish) == (0, "", "length")
+    again = loaded.generate(conversation.prompt_ids(), SAMPLED)
+    assert again.sampler["prefix_reused"] == 512 and again.generated_tokens > 0
+    asyncio.run(loaded.aclose())
 
 
 def test_two_proposals_at_once_take_turns(policy: LlamaPolicy) -> None:
