@@ -15,6 +15,7 @@ import typer
 from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
 from .report import DONE, INTERRUPTED, UNREACHABLE, UNSOLVED, note, print_json, print_result, safe
+from .resuming import as_begun, resume_command
 from .running import run_async
 from .settings import Acting, Approve, Loading, Router, Settings, resolve
 from .toolspace import McpFiles, SearchEncoder, WorkspaceFolder
@@ -70,7 +71,10 @@ def run(
     unsafe_sandbox: Annotated[
         bool, typer.Option("--unsafe-sandbox", help="Run even where the kernel cannot lock the worker in.")
     ] = False,
-    resume: Annotated[str | None, typer.Option(metavar="EPISODE", help="Go on with an interrupted episode.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="EPISODE", help="Go on with an interrupted episode, in its workspace and with its servers."),
+    ] = None,
     router: Annotated[
         Router | None, typer.Option(help="Who chooses the model: off (--model), or a router over the pool of atlas.toml.")
     ] = None,
@@ -131,13 +135,18 @@ def run(
         note(safe(notice))
     fate: InFlight = ask_fate if in_flight == "ask" else in_flight
     chosen = found.settings if routed else replace(found.settings, router="off")
+    if resume is not None and chosen.log:
+        begun = as_begun(atlas_home(), resume, chosen, workspace=workspace is not None, servers=bool(mcp))
+        resume, chosen = begun.episode, begun.settings
+        for notice in begun.notices:
+            note(safe(notice))
     episode = run_async(_run(chosen, task, resume, fate, show=not (quiet or as_json), quiet=quiet))
     if as_json:
         print_json(episode.to_json())
         if episode.error and not quiet:  # the object has no room for it
             note(f"{episode.status}: {episode.error}")
     else:
-        _print_answer(episode)
+        _print_answer(episode, logged=chosen.log)
     return exit_code(episode)
 
 
@@ -259,10 +268,10 @@ def exit_code(episode: Episode) -> int:
     return UNREACHABLE if episode.unreachable else UNSOLVED
 
 
-def _print_answer(episode: Episode) -> None:
+def _print_answer(episode: Episode, *, logged: bool) -> None:
     if episode.status in ("answered", "gave_up"):
         print_result(episode.answer)
         return
     note(f"{episode.status}: {safe(episode.error or 'no answer')}")
-    if episode.status == "interrupted":
-        note(f"go on with: atlas run --resume {episode.id}")
+    if episode.status == "interrupted" and logged:
+        note(f"go on with: {safe(resume_command(atlas_home(), episode.id))}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .adapters import AUTO, chosen_adapter
-from .episodes.rows import Record
+from .episodes.rows import EpisodeRow, Record
 from .episodes.store import EpisodeStore
 from .errors import EpisodeError
 from .home import atlas_home
@@ -28,6 +29,29 @@ def check_resumable(store: EpisodeStore, record: Record) -> None:
         raise EpisodeError(
             f"episode {row.id} has ended: {row.status}", where=row.id, mend="start the task anew with `atlas run`"
         )
+
+
+def recorded_workspace(row: EpisodeRow) -> Path | None:
+    """The folder that an episode works in; None where an older log does not say. Raises `EpisodeError` where it is gone."""
+    recorded = row.settings.get("workspace")
+    if not isinstance(recorded, str):
+        return None
+    if not Path(recorded).is_dir():
+        raise EpisodeError(
+            f"the workspace of the episode is gone: {recorded}", where=f"episode {row.id}",
+            mend="put the folder back there, or start the task anew with `atlas run`",
+        )  # fmt: skip
+    return Path(recorded)
+
+
+def check_workspace(record: Record, workspace: Path) -> None:
+    """Raise `EpisodeError` where the episode would go on in another folder than it was begun in."""
+    recorded = recorded_workspace(record.episode)
+    if recorded is not None and recorded.resolve() != workspace:
+        raise EpisodeError(
+            f"the episode works in {recorded}, not in {workspace}", where=f"episode {record.episode.id}",
+            mend=f"resume it with --workspace {shlex.quote(str(recorded))}",
+        )  # fmt: skip
 
 
 def check_identity(record: Record, policy: Policy) -> None:

@@ -36,9 +36,10 @@ from .options import MAX_TURNS, Acting, RunOptions
 from .pausing import Clocks
 from .pictures import as_data
 from .policies.pinning import pinned
+from .preparing import prepare
 from .prompting import Prompting, system_for
 from .resending import Resending
-from .resuming import as_it_was, check_identity, check_resumable, options_of
+from .resuming import as_it_was, check_identity, check_resumable, check_workspace, options_of
 from .setup import HostFunction, Setup, as_recorded
 from .subset import part_of
 from .toolspace import CATALOGUE_FILE, Tools, checked_workspace, open_registry, toolbox_names
@@ -230,6 +231,7 @@ class Runtime:
         policy = pinned(policy if policy is not None else await self.policy())
         setup = setup or Setup()
         options = setup.options or self.options
+        await prepare(policy, options)
         settings = self._settings(policy, options, setup) | ({"origin": origin} if origin else {}) | dict(spec or {})
         settings |= {"route": dict(route)} if route else {}
         journal = Journal.begin(
@@ -289,6 +291,7 @@ class Runtime:
     ) -> Episode:  # fmt: skip
         """Go on with an episode whose run was interrupted: no call with a recorded return is sent again.
 
+        The workspace must be that of the episode (`fork` takes another); `EpisodeError` names it.
         `in_flight` decides about a call that was in flight when the run died and is not known to be repeatable: `repeat`
         it, `report` it to the program (`ToolError` of kind `unknown_fate`), `stop` with `UnknownFate`, `ask` at the
         terminal (and stop where there is none), or a function that returns one of the first three. `policy` and `setup`
@@ -296,7 +299,9 @@ class Runtime:
         """
         record = self.store.get(episode)
         check_resumable(self.store, record)
+        check_workspace(record, self.workspace)
         policy = policy or as_it_was(record, await self.policy(), self._adapter, self._home)
+        await prepare(policy, options_of(record, self.options))
         check_identity(record, policy)
         journal = Journal.go_on(self.store, record.episode)
         record = self.store.get(record.episode.id)  # loading the model took its time, and nobody else writes it now
@@ -330,9 +335,11 @@ class Runtime:
         """`fresh` names the servers whose world lacks what the parent did, None means all."""
         parent = self.store.get(episode)
         policy = pinned(await self.policy())
+        await prepare(policy, options_of(parent, self.options))
         identifier = copy_prefix(
-            self.store, parent, at, policy.identity, split or parent.episode.split, after_turn=after_turn
-        )
+            self.store, parent, at, policy.identity, split or parent.episode.split, after_turn=after_turn,
+            place=self._place(),
+        )  # fmt: skip
         record = self.store.get(identifier)
         journal = Journal.go_on(self.store, record.episode)
         resend = Resending(self.registry, record.calls, fresh)
@@ -428,10 +435,14 @@ class Runtime:
         part |= {"images": list(setup.images)} if setup.images else {}
         return options.to_json() | part | {
             "budget": options.budget_tokens(policy), "system": setup.system or system_for(policy, options),
-            "workspace": str(self.workspace), "mcp": [str(path.resolve()) for path in self._mcp],
-            "toolbox": self._toolbox, "model_spec": self._model if isinstance(self._model, str) else None,
+            "model_spec": self._model if isinstance(self._model, str) else None,
             "adapter_spec": str(self._adapter) if self._adapter else None,
-        }  # fmt: skip
+        } | self._place()  # fmt: skip
+
+    def _place(self) -> dict[str, Any]:
+        """What an episode works on, for whoever goes on with it."""
+        files = [str(path.resolve()) for path in self._mcp]
+        return {"workspace": str(self.workspace), "mcp": files, "toolbox": self._toolbox}
 
 
 def _no_policy() -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EpisodeError
 from .codec import to_text
@@ -30,11 +31,12 @@ _CALL = (
 
 def copy_prefix(
     store: EpisodeStore, parent: Record, at: int, identity: PolicyIdentity, split: str | None, *,
-    after_turn: int | None = None,
+    after_turn: int | None = None, place: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """Copy turns and calls up to call number `at` (0: nothing but the task); returns the id of the new episode.
 
-    With `after_turn` that whole turn is copied instead, with its result, and none of a later one.
+    With `after_turn` that whole turn is copied instead, with its result, and none of a later one. `place` are the settings
+    that say what the fork works on, where that is not what its parent worked on.
     """
     last = _turn_of(parent, at)
     if after_turn is not None:
@@ -46,7 +48,7 @@ def copy_prefix(
             " adapter_hash, policy_version, counting, settings, split)"
             " SELECT ?, id, ?, atlas, ?, ?, task, 'interrupted', ?, ?, ?, ?, ?, counting, ?, ? FROM episodes WHERE id = ?",
             (identifier, at, time.time(), this_process(), identity.model, identity.base_hash, identity.adapter,
-             identity.adapter_hash, identity.version, to_text(row.settings), split, row.id),
+             identity.adapter_hash, identity.version, to_text(row.settings | dict(place or {})), split, row.id),
         )  # fmt: skip
         whole = ", ".join(["turn", *_TURN_BEGUN, *_TURN_ENDED])
         begun = ", ".join(["turn", *_TURN_BEGUN])

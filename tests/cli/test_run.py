@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +19,10 @@ import pytest
 
 from atlas.cli import invoke
 from atlas.commands.checks import log
+from atlas.commands.resuming import resume_command
+from atlas.commands.trusting import record
+from atlas.runtime.episodes.store import open_store
+from atlas.runtime.home import atlas_home as atlas_home_folder
 
 from ..waiting import ended, until
 
@@ -142,6 +147,55 @@ def test_episodes_can_be_looked_at_rated_moved_and_removed(
     monkeypatch.setenv("ATLAS_HOME", str(workspace.parent / "other"))
     assert run_json(capsys, "episodes", "import", "e.jsonl")[1]["imported"] == 1
     assert run_json(capsys, "episodes", "rm", result["episode"])[1] == {"removed": 1}
+
+
+def interrupted(workspace: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[str, str]:
+    """The id and the model of an episode whose process died in turn 2."""
+    second = 'files.append("out.txt", ", two")\nanswer(files.read("out.txt"))'
+    model = script(workspace, 'files.write("out.txt", "one")', second)
+    _, result = run_json(capsys, "run", "task", "--approve", "auto", "--model", model, *options)
+    with open_store(atlas_home_folder()) as store:
+        store.connection.execute("DELETE FROM turns WHERE turn = 2")
+        store.connection.execute("DELETE FROM calls WHERE turn = 2")
+        store.connection.execute("UPDATE episodes SET status = NULL, answer = NULL, owner = 'elsewhere 1 1'")
+    (workspace / "out.txt").write_text("one", encoding="utf-8")
+    return result["episode"], model
+
+
+def test_an_episode_is_resumed_in_its_own_workspace_from_any_folder(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    episode, _ = interrupted(workspace, capsys)
+    elsewhere = workspace.parent / "else where"
+    elsewhere.mkdir()
+    (elsewhere / "out.txt").write_text("mine", encoding="utf-8")
+    monkeypatch.chdir(elsewhere)
+    command = shlex.split(resume_command(atlas_home_folder(), episode))
+    assert invoke([*command[1:], "--workspace", ".", "--approve", "auto"]) == 2
+    assert f"--workspace {workspace}" in capsys.readouterr().err
+    assert invoke([*command[1:], "--approve", "auto"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "one, two\n" and f"going on in {workspace}" in err
+    assert (elsewhere / "out.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("change", ["", "trusted and changed", "removed"])
+def test_an_episode_is_resumed_with_the_servers_that_it_had(
+    change: str, workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    servers = workspace / "servers.json"
+    servers.write_text('{"mcpServers": {"ghost": {"command": "no-such-program-here"}}}', encoding="utf-8")
+    episode, model = interrupted(workspace, capsys, "--mcp", "servers.json")
+    if change == "trusted and changed":
+        record(atlas_home_folder(), [servers])
+        servers.write_text('{"mcpServers": {"ghost": {"command": "another-program"}}}', encoding="utf-8")
+    elif change == "removed":
+        servers.unlink()
+    monkeypatch.chdir(workspace.parent)
+    assert invoke(["run", "--resume", episode, "--model", model, "--approve", "auto"]) == 0
+    err = capsys.readouterr().err
+    assert ("server ghost has no tools" in err) == (change == "")
+    assert (f"{servers}: not used" in err) == (change != "")
 
 
 @pytest.mark.parametrize(

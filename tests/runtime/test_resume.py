@@ -208,6 +208,57 @@ def test_an_episode_that_has_ended_or_runs_is_not_resumed(runs):
     asyncio.run(go())
 
 
+def test_an_episode_goes_on_in_its_own_workspace_only(runs, workspace, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "out.txt").write_text("mine")
+    replies = ["files.write('out.txt', 'one')", "files.append('out.txt', ', two')", "answer(files.read('out.txt'))"]
+
+    async def go():
+        await broken_run(runs, World(), replies, writes(2, "INSERT INTO turns"))
+        async with runs.runtime(by_turn(replies), workspace=elsewhere) as runtime:
+            before = runtime.store.get("latest")
+            with pytest.raises(EpisodeError) as caught:
+                await runtime.resume()
+            assert runtime.store.get("latest") == before
+        episode, _ = await resumed(runs, World(), replies)
+        return caught.value, before.episode.id, episode
+
+    problem, identifier, episode = asyncio.run(go())
+    assert identifier in problem.where and problem.mend == f"resume it with --workspace {workspace}"
+    assert (elsewhere / "out.txt").read_text() == "mine"
+    assert episode.answer == "one, two"
+
+
+def test_an_episode_whose_workspace_is_gone_is_not_resumed(runs, workspace):
+    async def go():
+        await broken_run(runs, World(), REPLIES, writes(2, "INSERT INTO turns"))
+        async with runs.runtime(by_turn(REPLIES), workspace=workspace.parent) as runtime:
+            shutil.rmtree(workspace)
+            with pytest.raises(EpisodeError, match="is gone"):
+                await runtime.resume()
+
+    asyncio.run(go())
+
+
+def test_a_fork_over_a_copy_is_resumed_over_that_copy(runs, workspace, tmp_path):
+    copy = shutil.copytree(workspace, tmp_path / "copy")
+    replies = ["files.append('b.txt', 'A')", "files.append('b.txt', 'B')", "answer(files.read('b.txt'))"]
+
+    async def go():
+        async with runs.runtime(by_turn(replies)) as runtime:
+            first = await runtime.run("a task")
+            forked = await runtime.fork(first.id, after_turn=1, workspace=copy)
+            runtime.store.connection.execute("DELETE FROM turns WHERE episode = ? AND turn = 3", (forked.id,))
+            runtime.store.connection.execute("UPDATE episodes SET status = 'interrupted' WHERE id = ?", (forked.id,))
+            with pytest.raises(EpisodeError, match=f"works in {copy}"):
+                await runtime.resume(forked.id)
+        async with runs.runtime(by_turn(replies), workspace=copy) as runtime:
+            return await runtime.resume(forked.id)
+
+    assert asyncio.run(go()).answer == "AB"
+
+
 def test_of_two_resumes_at_once_one_goes_on_and_the_other_is_told(runs, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
