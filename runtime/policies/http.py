@@ -6,6 +6,7 @@ proposal says so (`token_ids` is None, `sampler["token_ids"]` is False) and trai
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ class HttpPolicy:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key and not self._withheld else {}
         self._wire = Wire(self._base, headers, patience or Patience())
         self._counter = EndpointCounter(self._base, lambda: self._model, headers)
-        self._asked_context = context_tokens
+        self._context_known = context_tokens is not None
         self._known_profile = profile
         self._probed = False
         self._extras = 0
@@ -181,7 +182,7 @@ class HttpPolicy:
 
     @property
     def counting(self) -> Counting:
-        """`endpoint` while the server counts tokens, else `bound`."""
+        """`endpoint` once the server has counted tokens, else `bound`."""
         return "endpoint" if self._counter.available else "bound"
 
     @property
@@ -211,11 +212,23 @@ class HttpPolicy:
         if not isinstance(conversation, HttpConversation):
             raise TypeError("this conversation was not made by an HTTP policy")
         started = time.perf_counter()
-        await self._probe()
+        await self.prepare()
         answer = await self._ask(conversation, sampling, on_text)
         if answer.prompt_tokens:
             conversation.note_usage(answer.prompt_tokens)
         return self._proposal(answer, conversation, sampling, time.perf_counter() - started)
+
+    async def prepare(self, tokens: int | None = None) -> None:
+        """Find out the context and how the endpoint counts; a prompt can be planned only then.
+
+        `tokens` is what the user wants prompt and reply to take together: it counts where no context is known. Raises
+        `EndpointError` for an endpoint that does not answer, and `ModelNotFound`.
+        """
+        await self._probe()
+        if tokens is not None and not self._context_known:
+            self.context_length = max(self.context_length, tokens)
+        if not self._counter.tried:
+            await asyncio.to_thread(self._counter.count, "a")
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -309,8 +322,9 @@ class HttpPolicy:
         if not self._model:
             self._model = self._only_model([entry["id"] for entry in models])
         entry = next((entry for entry in models if entry["id"] == self._model), None)
-        if entry is not None and self._asked_context is None:
-            self.context_length = _context_of(entry) or self.context_length
+        reported = None if entry is None or self._context_known else _context_of(entry)
+        if reported is not None:
+            self.context_length, self._context_known = reported, True
         self._probed = True
 
     async def _models(self) -> list[str]:

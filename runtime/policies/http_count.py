@@ -38,8 +38,13 @@ class EndpointCounter:
 
     @property
     def available(self) -> bool:
-        """True while no attempt to count has failed."""
-        return not self._missing
+        """True once the endpoint has counted, until it fails to."""
+        return self._route is not None and not self._missing
+
+    @property
+    def tried(self) -> bool:
+        """True once it is known whether the endpoint counts."""
+        return self._route is not None or self._missing
 
     def count(self, text: str) -> int | None:
         """Tokens of `text` without template, or None where the endpoint cannot tell."""

@@ -12,6 +12,7 @@ from ..conversation import Conversation
 from ..policies.base import Counting, Policy, PolicyIdentity, Profile, Proposal, Sampling
 from ..policies.errors import EndpointDown, EndpointRefused, EndpointTimeout
 from ..policies.names import Names
+from ..preparing import Preparing
 from .errors import SpendingError
 from .loading import within
 
@@ -83,6 +84,11 @@ class Metered:
     def conversation(self, system: str) -> Conversation:
         """Of the policy."""
         return self._policy.conversation(system)
+
+    async def prepare(self, tokens: int | None = None) -> None:
+        """Of the policy, within the model's timeout."""
+        if isinstance(self._policy, Preparing):
+            await within(self._model.timeout_seconds, self._name, self._policy.prepare(tokens))
 
     async def propose(
         self, conversation: Conversation, sampling: Sampling, *,
