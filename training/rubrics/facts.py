@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -70,8 +70,7 @@ class Facts:
     @cached_property
     def loaded(self) -> frozenset[str]:
         """Tools whose stubs the run put into its prompt."""
-        lines = (line for turn in self.record.turns for line in turn.loaded)
-        return frozenset(found.group(1) for line in lines if (found := _STUB.search(line)))
+        return tools_of(stub for turn in self.record.turns for stub in turn.loaded)
 
     def changes(self, call: CallRow) -> bool:
         """True for a call that may have changed something."""
@@ -81,3 +80,8 @@ class Facts:
         """What those who know say of the task: 1 solved, 0 failed, None where nobody knows."""
         row = self.record.episode
         return float(row.reward >= 0.5) if row.outcome in ("known", "checked", "rated") and row.reward is not None else None
+
+
+def tools_of(stubs: Iterable[str]) -> frozenset[str]:
+    """The full names of the tools that these stubs are of, whether what they do stands above or behind the definition."""
+    return frozenset(found.group(1) for stub in stubs if (found := _STUB.search(stub)))

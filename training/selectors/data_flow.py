@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..rubrics.facts import tools_of
 from .selected import SHARE, Category, Label, Selected, cap, trainable_turns
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ def _depends(later: _Step, earlier: _Step, record: Record) -> str:
     names = later.reads & earlier.binds
     if names and earlier.turn.status in ("ok", "error"):
         return f"reads {', '.join(sorted(names)[:3])}"
-    loaded = {line.partition("(")[0].removeprefix("def ").strip() for line in earlier.turn.loaded}
-    used = loaded & {call.tool for call in later.calls}
+    used = tools_of(earlier.turn.loaded) & {call.tool for call in later.calls}
     if used:
         return f"calls {', '.join(sorted(used)[:3])}, which it loaded"
     shown = earlier.turn.result_text or ""

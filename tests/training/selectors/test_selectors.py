@@ -8,8 +8,12 @@ import json
 import pytest
 
 from atlas.runtime.policies import ScriptedPolicy
+from atlas.tools_registry.stubs import prompt_stub
+from atlas.tools_registry.tool import Tool
 from atlas.training.errors import SelectorError
 from atlas.training.selectors import AskedSelector, Selected, all_turns, cap, data_flow, random_turns, select
+
+CLOSE = Tool("crm", "close", "Close a ticket.", {"type": "object", "properties": {"id": {"type": "string"}}})
 
 
 def five(make):
@@ -49,7 +53,7 @@ def test_a_turn_that_nothing_depends_on_is_never_chosen(make):
 def test_values_copied_from_a_result_loads_and_changes_are_followed(make):
     record = make.record(
         [
-            make.turn(1, "load_tools('crm.close')", loaded=["def crm.close(id: str) -> str  # Close."]),
+            make.turn(1, "load_tools('crm.close')", loaded=[prompt_stub(CLOSE)]),
             make.turn(2, "print(crm.find('Ann'))", result="C-1042"),
             make.turn(3, "print(crm.noise())", result="nothing"),
             make.turn(4, "crm.close(id='C-1042')", result="ok"),
@@ -59,7 +63,8 @@ def test_values_copied_from_a_result_loads_and_changes_are_followed(make):
     )
     chosen = data_flow(record, share=1.0)
     assert chosen.turns == {1, 2, 4, 5}
-    assert {label.turn: label.category for label in chosen.labels}[1] == "plan_creation"
+    first = chosen.labels[0]
+    assert first.category == "plan_creation" and first.reason == "turn 4 calls crm.close, which it loaded"
 
 
 def test_a_program_that_mends_an_error_is_self_correction(make):
