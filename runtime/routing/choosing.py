@@ -48,7 +48,7 @@ def choose_count(vectors: Vectors, seen: Observed, *, seed: int = 0) -> tuple[in
 
 
 def _with_models(seen: Observed) -> Observed:
-    """Each observation of a pair with a tool also as one of its model: clusters must tell both."""
+    """Each observation of a pair with a tool also as one of its model, by its share: clusters must tell both."""
     apart = np.array([bool(name.tool) for name in seen.names], bool)[seen.pairs]
     models = dict.fromkeys(Pair(name.model) for name in seen.names)
     names = list(dict.fromkeys([*seen.names, *models]))
@@ -59,7 +59,8 @@ def _with_models(seen: Observed) -> Observed:
 
     return Observed(
         seen.texts, tuple(names), twice(seen.tasks), np.concatenate([seen.pairs, of_model[seen.pairs[apart]]]),
-        twice(seen.scores), twice(seen.weights), twice(seen.use),
+        twice(seen.scores), np.concatenate([seen.weights, (seen.weights * seen.shares)[apart]]), twice(seen.use),
+        twice(seen.shares),
     )  # fmt: skip
 
 

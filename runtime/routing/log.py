@@ -72,8 +72,12 @@ def _member(settings: Any, pool: Pool) -> str | None:
 
 def _outcomes(row: Any, model: str, servers: Iterable[str]) -> Iterator[Outcome]:
     score, weight = _score(row["status"], row["outcome"], row["reward"])
-    for server in servers or [""]:
-        yield Outcome(row["task"], Pair(model, server), score, weight, row["total_prompt"], row["generated"], row["seconds"])
+    called = list(servers) or [""]
+    for server in called:
+        yield Outcome(
+            row["task"], Pair(model, server), score, weight, row["total_prompt"], row["generated"], row["seconds"],
+            share=1 / len(called),
+        )  # fmt: skip
 
 
 def _score(status: str, outcome: str, reward: float | None) -> tuple[float, float]:

@@ -35,6 +35,8 @@ class Outcome:
     seconds: float = 0.0
     cost_usd: float | None = None
     """What it cost, where that was recorded; else tokens and seconds are priced."""
+    share: float = 1.0
+    """How much of a run it is: what its model did counts so much, so that a run with several servers is one run of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,16 @@ class Observed:
     weights: NDArray[np.float64]
     use: NDArray[np.float64]
     """Columns: prompt tokens, generated tokens, seconds, USD (not a number where not recorded)."""
+    shares: NDArray[np.float64]
+    """How much of a run each row is."""
 
     def of_tasks(self, chosen: NDArray[np.bool_]) -> Observed:
         """The rows of some tasks; numbers of tasks and pairs stay."""
         rows = chosen[self.tasks]
         return Observed(
-            self.texts, self.names, self.tasks[rows], self.pairs[rows], self.scores[rows], self.weights[rows], self.use[rows]
-        )
+            self.texts, self.names, self.tasks[rows], self.pairs[rows], self.scores[rows], self.weights[rows],
+            self.use[rows], self.shares[rows],
+        )  # fmt: skip
 
 
 def observed(outcomes: Sequence[Outcome]) -> Observed:
@@ -72,5 +77,5 @@ def observed(outcomes: Sequence[Outcome]) -> Observed:
     return Observed(
         tuple(texts), tuple(names), np.array(tasks, np.int64), np.array(pairs, np.int64),
         np.array([one.score for one in outcomes], float), np.array([one.weight for one in outcomes], float),
-        np.array(use, float).reshape(len(outcomes), 4),
+        np.array(use, float).reshape(len(outcomes), 4), np.array([one.share for one in outcomes], float),
     )  # fmt: skip

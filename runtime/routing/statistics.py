@@ -45,18 +45,19 @@ class Statistics:
         return self._places.get(pair, -1)
 
     def add(self, cluster: int, outcome: Outcome) -> None:
-        """One more observation, also counted for the model alone."""
+        """One more observation, also counted for the model alone by the share of a run that it is."""
         usd = outcome.cost_usd
         row = np.array([
             outcome.weight, outcome.weight * outcome.score, 1.0, outcome.prompt_tokens, outcome.generated_tokens,
             outcome.seconds, usd is not None, usd or 0.0,
         ])  # fmt: skip
-        for pair in {outcome.pair, Pair(outcome.pair.model)}:
+        rows = {outcome.pair: row, Pair(outcome.pair.model): outcome.share * row}  # one entry where the model is alone
+        for pair, values in rows.items():
             place = self.place(pair)  # may replace `sums`
-            self.sums[cluster, place] += row
+            self.sums[cluster, place] += values
 
     def add_all(self, seen: Observed, cluster_of_task: NDArray[np.int64]) -> None:
-        """Many observations at once; for a pair with a tool they count for the model alone, too."""
+        """Many observations at once; for a pair with a tool they count for the model alone, too, by their shares."""
         clusters = cluster_of_task[seen.tasks]
         usd = seen.use[:, 3]
         rows = np.column_stack([
@@ -65,9 +66,10 @@ class Statistics:
         own = np.array([self.place(name) for name in seen.names], np.int64)
         alone = np.array([self.place(Pair(name.model)) for name in seen.names], np.int64)
         if len(rows):
-            np.add.at(self.sums, (clusters, own[seen.pairs]), rows)
             apart = (own != alone)[seen.pairs]
-            np.add.at(self.sums, (clusters[apart], alone[seen.pairs[apart]]), rows[apart])
+            of_model = seen.shares[:, None] * rows
+            np.add.at(self.sums, (clusters, own[seen.pairs]), np.where(apart[:, None], rows, of_model))
+            np.add.at(self.sums, (clusters[apart], alone[seen.pairs[apart]]), of_model[apart])
 
     def counts(self) -> Table:
         """Observations, by weight: clusters x pairs."""

@@ -45,7 +45,8 @@ class Recorded:
         use = np.zeros((len(tasks), 4))
         use[:, 3] = self.costs[tasks, pairs]
         scores = self.scores[tasks, pairs]
-        return Observed(self.questions, self.pairs, tasks, pairs, scores, np.ones(len(tasks)), use)
+        once = np.ones(len(tasks))  # every line is a run of its own
+        return Observed(self.questions, self.pairs, tasks, pairs, scores, once, use, once)
 
 
 def read_recorded(path: Path) -> Recorded:

@@ -38,6 +38,18 @@ def test_each_server_that_was_called_makes_a_pair(store: EpisodeStore, log: Log)
     assert {row[0] for row in scores(store)} == {Pair("small", "files"), Pair("small", "text")}
 
 
+def test_a_run_with_several_servers_is_one_run_of_its_model(store: EpisodeStore, log: Log, atlas_home: str):
+    log("a", "small", reward=1.0, servers=("files", "text", "units"))
+    log("b", "small", reward=0.0)
+    memory = Memory(Path(atlas_home), store, POOL)
+    memory.load()
+    statistics = memory.router.statistics
+    counts = dict(zip(statistics.names, statistics.counts().sum(axis=0).tolist(), strict=True))
+    assert counts[Pair("small")] == pytest.approx(2)
+    assert [counts[Pair("small", server)] for server in ("files", "text", "units")] == [1, 1, 1]
+    assert statistics.overall()[statistics.find(Pair("small"))] == pytest.approx(0.5)  # one of two, not three of four
+
+
 def test_held_out_forked_unfinished_and_foreign_episodes_are_left_out(store: EpisodeStore, log: Log):
     log("a", "small", split="heldout")
     log("b", "small", parent=log("b", "nobody"))

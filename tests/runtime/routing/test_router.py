@@ -116,8 +116,8 @@ def test_many_observations_at_once_count_as_one_by_one():
     pairs = [Pair("a"), Pair("a", "files"), Pair("b", "text")]
     rng = np.random.default_rng(0)
     outcomes = [
-        Outcome(f"task {number}", pairs[rng.integers(3)], float(rng.random()), float(rng.random()), 10, 20, 30, usd)
-        for number, usd in enumerate([None, 0.5] * 30)
+        Outcome(f"task {number}", pairs[rng.integers(3)], float(rng.random()), float(rng.random()), 10, 20, 30, usd, share)
+        for number, (usd, share) in enumerate([(None, 1.0), (0.5, 1 / 3)] * 30)
     ]
     seen = observed(outcomes)
     at_once, one_by_one = Statistics(2), Statistics(2)
