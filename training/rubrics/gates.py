@@ -62,7 +62,8 @@ class Gates:
 def _well_formed(facts: Facts) -> bool:
     turns = facts.record.turns
     replies = all(turn.program is not None and turn.finish != "length" for turn in turns)
-    return bool(turns) and replies and facts.record.episode.status in ("answered", "gave_up")
+    said_no = facts.record.episode.status == "gave_up" and facts.answer is not None  # without one its turns ran out
+    return bool(turns) and replies and (facts.answered or said_no)
 
 
 def parse_gates(data: object, *, where: str) -> Gates:

@@ -144,6 +144,15 @@ def test_an_answer_that_was_read_in_an_earlier_result_is_grounded(scene: Scenes)
     assert score(made.play([shown, "answer('something that nobody said')"]), "grounded") == 0.0
 
 
+def test_a_run_that_ended_without_an_answer_fails_the_format_gate_and_one_that_said_no_passes_it(scene: Scenes) -> None:
+    def format_kept(**episode: Any) -> bool:
+        return Gates().run(Facts(record(scene, **episode)))["format"]
+
+    assert format_kept(status="gave_up", answer="Cannot: no tool does this.")
+    assert not format_kept(status="gave_up", answer=None)  # the turns ran out, or the same program failed again and again
+    assert format_kept(status="answered", answer=None)  # `answer(None)` is an answer
+
+
 def test_a_gate_fails_for_prose_misuse_and_spent_budgets(scene: Scenes) -> None:
     good = scene("single").play()
 
