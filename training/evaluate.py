@@ -46,14 +46,16 @@ class TaskResult:
     turns: int
     seconds: float
     route: dict[str, Any] | None = None
-    """Where a router chose the model: which, why and at what cost."""
+    """Where a router chose the model: which, why and at what cost. Of several attempts that of the first one."""
     attempts: tuple[bool, ...] = ()
     """Success of each attempt, the first one included, where there were several."""
+    routes: tuple[dict[str, Any], ...] = ()
+    """`route` of each attempt, the first one included, where a router chose."""
 
     @property
     def cost_usd(self) -> float:
-        """What the models of a pool cost, all attempts of the router together."""
-        return float((self.route or {}).get("total_usd", 0.0))
+        """What the models of a pool cost, everything that was tried for the task together."""
+        return sum(float(route.get("total_usd", 0.0)) for route in self.routes)
 
     def to_json(self) -> dict[str, Any]:
         """A line of `--out`."""
@@ -90,11 +92,12 @@ class EvalReport:
         } | self._routing() | self._passes()  # fmt: skip
 
     def _routing(self) -> dict[str, Any]:
-        """What a router's choices cost, and whom it asked how often."""
+        """What a router's choices cost a task, all its attempts together, and whom it asked how often."""
         if self.router is None:
             return {}
         total, count = sum(one.cost_usd for one in self.results), max(1, len(self.results))
-        asked = Counter(str(one["model"]) for result in self.results for one in (result.route or {}).get("attempts", []))
+        routes = [route for result in self.results for route in result.routes]
+        asked = Counter(str(one["model"]) for route in routes for one in route.get("attempts", []))
         return {
             "router": self.router, "cost": {"mean_usd": total / count, "total_usd": total},
             "calls": round(sum(asked.values()) / count, 3), "asked": dict(asked.most_common()),
@@ -170,7 +173,8 @@ async def evaluate(
                     )) for attempt in range(attempts)
                 ]  # fmt: skip
                 passed = tuple(one.success for one in tried) if attempts > 1 else ()
-                result = replace(tried[0], attempts=passed)
+                routes = tuple(one.route for one in tried if one.route is not None)
+                result = replace(tried[0], attempts=passed, routes=routes)
                 report.results.append(result)
                 _append(out, result, first=number == 0)
                 if progress is not None:

@@ -87,6 +87,15 @@ def test_attempts_are_told_as_pass_at_k(store: EpisodeStore):
     assert "cost" not in found and "router" not in found
 
 
+def test_the_cost_of_a_task_is_that_of_all_its_attempts(store: EpisodeStore):
+    purse = Purse()
+    thrice = [program for program in programs() for _ in range(3)]
+    found = scored(store, {"a": thrice}, purse=purse, attempts=3, temperature=1.0).to_json()
+    assert found["pass"]["3"] == 1.0 and found["asked"] == {"a": 3 * LIMIT} and found["calls"] == 3
+    assert found["cost"]["total_usd"] == pytest.approx(purse.spent) and purse.spent > 0
+    assert found["cost"]["mean_usd"] == pytest.approx(purse.spent / LIMIT)
+
+
 def test_pass_at_k_is_the_unbiased_estimate():
     tried = [[True, False, False, False], [False] * 4]
     assert [pass_at(size, tried) for size in (1, 2, 4)] == [0.125, 0.25, 0.5]
