@@ -34,8 +34,13 @@ class Chosen:
     rows: list[Row] = field(default_factory=list)
     selections: list[Selected] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    flips: int = 0
-    """Continuations that turned a failure into a success."""
+    flipped: set[str] = field(default_factory=set)
+    """Ids of the continuations that turned a failure into a success; the episodes of a task can share one."""
+
+    @property
+    def flips(self) -> int:
+        """How many there are."""
+        return len(self.flipped)
 
     @property
     def fell_back(self) -> Counter[str]:
@@ -118,16 +123,16 @@ async def choose_steps(
     return chosen
 
 
-async def _by_forks(
-    one: Usable, pool: Pool, options: TrainOptions, counterfactual: Counterfactual, chosen: Chosen
-) -> None:
+async def _by_forks(one: Usable, pool: Pool, options: TrainOptions, counterfactual: Counterfactual, chosen: Chosen) -> None:
     picked, flips = await counterfactual.select(one.record, pool.task_of(one.record.episode.id), bool(one.solved))
     if one.solved:
         _take(chosen, one.record, picked)
         return
     chosen.selections.append(picked)
     for flip in flips:
-        chosen.flips += 1
+        if flip.record.episode.id in chosen.flipped:
+            continue
+        chosen.flipped.add(flip.record.episode.id)
         _take(chosen, flip.record, flip_labels(flip, one.record, options.share))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import EpisodeError
@@ -58,7 +59,7 @@ class Counterfactual:
             return replace(data_flow(record, share=self.share), values=values, fell_back=reason), []
         known = [float(value or 0.0) for value in values]
         chosen = self._critical(record, known) if solved else self._turning_points(record, known)
-        return chosen, [] if solved else _flips(runs)
+        return chosen, [] if solved else _flips(runs, known)
 
     async def _values(
         self, record: Record, task: PracticeTask, solved: bool
@@ -96,9 +97,10 @@ class Counterfactual:
 
     def _turning_points(self, record: Record, values: Sequence[float]) -> Selected:
         """Where a failure was lost. Nothing of it is imitated; its flipped continuations are."""
-        changes = {turn.turn: after - before for turn, before, after in _steps(record, values)}
-        lost = [number for number, change in changes.items() if change <= -LEAST_CHANGE]
-        notes = tuple(f"turn {number} lost {-changes[number]:.2f} of the chance of success" for number in lost)
+        notes = tuple(
+            f"turn {record.turns[place].turn} lost {values[place] - values[place + 1]:.2f} of the chance of success"
+            for place in _lost(values)
+        )
         return self._selected(record, (), values, notes)
 
     def _selected(
@@ -133,12 +135,19 @@ def _steps(record: Record, values: Sequence[float]) -> list[tuple[TurnRow, float
     return list(zip(record.turns, values[:-1], values[1:], strict=True))
 
 
-def _flips(runs: Sequence[Sequence[Rollout]]) -> list[Rollout]:
-    """One success from each boundary that has any, but none where the task is solved by chance anyway."""
+def _lost(values: Sequence[float]) -> list[int]:
+    """The boundaries, by their place, at which the next step lost much of the chance of success."""
+    return [place for place, (before, after) in enumerate(pairwise(values)) if before - after >= LEAST_CHANGE]
+
+
+def _flips(runs: Sequence[Sequence[Rollout]], values: Sequence[float]) -> list[Rollout]:
+    """One success from each boundary at which much was lost, but none where the task is solved by chance anyway."""
     found = []
-    for group in runs:
-        good = [run for run in group if run.known == 1.0]
-        if good:
+    for place in _lost(values):
+        known = [run for run in runs[place] if run.known is not None]
+        good = [run for run in known if run.known == 1.0]
+        anyway = len(known) > 1 and values[place] > 1 - LEAST_CHANGE  # one success says too little of that
+        if good and not anyway:
             found.append(min(good, key=lambda run: (len(run.record.turns), run.record.episode.id)))
     return found
 

@@ -8,9 +8,12 @@ import pytest
 
 from atlas.runtime.episodes import EpisodeStore
 from atlas.runtime.policies import ScriptedPolicy
+from atlas.training.outcomes import Selection, Usable
 from atlas.training.practice import practise
 from atlas.training.practice.rollouts import Manner
 from atlas.training.practice.tasks import world_practice
+from atlas.training.recipes.gathering import Pool, choose_steps
+from atlas.training.recipes.options import TrainOptions
 from atlas.training.selectors.counterfactual import Counterfactual, flip_labels
 from atlas.training.suites import suite_task
 
@@ -31,14 +34,14 @@ def policy_of(replies):
     return ScriptedPolicy(reply)
 
 
-def measured(name, played, continued, *, share=1.0):
+def measured(name, played, continued, *, share=1.0, count=1):
     """An episode that was played by one script, measured by the continuations of another."""
 
     async def go():
         with EpisodeStore(None) as store:
             task = world_practice(name)
             (group,) = await practise(policy_of(played), [task], group=1, store=store)
-            selector = Counterfactual(Manner(policy_of(continued), store), store, share, count=1)
+            selector = Counterfactual(Manner(policy_of(continued), store), store, share, count=count)
             record, solved = group[0].record, group[0].known == 1.0
             chosen, flips = await selector.select(record, task, solved)
             return record, chosen, flips, [flip_labels(flip, record, share) for flip in flips]
@@ -59,6 +62,36 @@ def test_a_failure_gives_its_verified_flip_and_is_not_imitated(two_turns):
     assert chosen.turns == frozenset() and chosen.values[1:] == (1.0, 0.0)
     assert [flip.known for flip in flips] == [1.0] and flips[0].record.episode.parent == record.episode.id
     assert labels[0].turns == {2} and "turn 2 lost" in chosen.notes[0]
+
+
+def test_a_flip_is_taken_only_where_the_step_lost_something(two_turns):
+    programs = suite_task(two_turns).task.programs
+    record, chosen, flips, _ = measured(two_turns, [programs[0], "answer('no')"], programs)
+    assert chosen.values == (1.0, 1.0, 0.0)  # the beginning is solved too, but the first step lost nothing of that
+    assert [flip.record.episode.parent for flip in flips] == [record.episode.id]
+
+
+def test_no_flip_is_taken_where_every_continuation_solves_the_task_anyway(two_turns):
+    programs = suite_task(two_turns).task.programs
+    _, chosen, flips, _ = measured(two_turns, [programs[0], "answer('no')"], programs, count=2)
+    assert chosen.values == (1.0, 1.0, 0.0) and not flips and "turn 2 lost" in chosen.notes[0]
+
+
+def test_a_continuation_that_several_failures_of_a_task_share_counts_once(two_turns):
+    async def go():
+        with EpisodeStore(None) as store:
+            task = world_practice(two_turns)
+            (group,) = await practise(policy_of(["answer('no')"]), [task], group=2, store=store)
+            pool = Pool({task.name: task}, {one.record.episode.id: task.name for one in group})
+            selection = Selection([Usable(one.record, False, "known", True) for one in group])
+            continued = Manner(policy_of(suite_task(two_turns).task.programs), store)
+            return await choose_steps(
+                selection, pool, TrainOptions(recipe="critical"), policy=None,
+                counterfactual=Counterfactual(continued, store, 1.0, count=1), told=lambda *_: None,
+            )  # fmt: skip
+
+    chosen = asyncio.run(go())
+    assert chosen.flips == 1 and len(chosen.selections) == 3
 
 
 def test_without_a_safe_place_the_data_flow_decides_and_says_so(make):
