@@ -27,12 +27,15 @@ class AsyncDriver:
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._reading = False
         self._writing = False
         self._flushing = False
+        self._aborted = False
 
     async def drive(self) -> None:
         """Until the program has ended; every task of a call has ended then, too."""
         self._loop.add_reader(self._link.source, self._guarded, self._readable)
+        self._reading = True
         try:
             self._guarded(self._link_flush)
             first = max(0.0, self._program.first_check - time.monotonic())
@@ -42,12 +45,27 @@ class AsyncDriver:
             await self._outlast()
             raise
         finally:
-            self._loop.remove_reader(self._link.source)
-            if self._writing:
-                self._loop.remove_writer(self._link.target)
+            self._let_go()
             if self._timer is not None:
                 self._timer.cancel()
             await self._cancel()
+
+    def abort(self) -> None:
+        """End `drive`: its worker is about to be dropped from outside, so nothing under way can be delivered any more."""
+        self._aborted = True
+        self._let_go()
+        if not self._done.done():
+            self._done.set_exception(WorkerGone())
+        for task in self._tasks:
+            task.cancel()
+
+    def _let_go(self) -> None:
+        """Watch the descriptors no more, once: after they are closed, their numbers are somebody else's."""
+        if self._reading:
+            self._loop.remove_reader(self._link.source)
+        if self._writing:
+            self._loop.remove_writer(self._link.target)
+        self._reading = self._writing = False
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """One step; its error, or the program's end, ends `drive`."""
@@ -58,14 +76,15 @@ class AsyncDriver:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            self._done.set_exception(error)
+            if not self._done.done():  # the step itself may have aborted
+                self._done.set_exception(error)
         else:
             if self._program.end is not None and not self._done.done():
                 self._done.set_result(None)
 
     def _readable(self) -> None:
         self._link.fill()
-        while self._program.end is None:
+        while self._program.end is None and not self._aborted:
             message = self._link.incoming.next()
             if message is None:
                 break
@@ -135,7 +154,7 @@ class AsyncDriver:
 
     async def _outlast(self) -> None:
         """The worker died, the calls under way did not: what they give is worth knowing, within the program's time."""
-        if self._tasks:
+        if self._tasks and not self._aborted:
             await asyncio.wait(set(self._tasks), timeout=max(0.0, self._program.deadline - time.monotonic()))
 
     async def _cancel(self) -> None:

@@ -66,6 +66,7 @@ class Sandbox:
         self._paused_at = 0.0
         self._refilled = False
         self._program: Program | None = None
+        self._driver: AsyncDriver | None = None
 
     # -- the block
 
@@ -95,7 +96,7 @@ class Sandbox:
             self._nursery = nurseries.acquire()
 
     def close(self) -> None:
-        """End the worker. Closing twice is fine."""
+        """End the worker, and with it the program that `arun` is running. Closing twice is fine."""
         self._closed = True
         self._drop_worker()
         if self._nursery is not None:
@@ -129,6 +130,8 @@ class Sandbox:
         return bool(self._lost)
 
     def _drop_worker(self) -> None:
+        if self._driver is not None:
+            self._driver.abort()
         if self._link is not None:
             link, self._link = self._link, None
             link.drop()
@@ -233,7 +236,7 @@ class Sandbox:
                 await self._start_aside()
             program, link = self._begin(source, tools or {}, now, read_only if self.overlap else ())
             try:
-                await AsyncDriver(program, link, call, lambda: self._pauses > 0).drive()
+                await self._drive_aside(AsyncDriver(program, link, call, lambda: self._pauses > 0))
             except (WorkerGone, FrameError) as error:
                 self._died(program, error)
             except BaseException:
@@ -242,6 +245,14 @@ class Sandbox:
             return self._finish(program, link)
         finally:
             self._release()
+
+    async def _drive_aside(self, driver: AsyncDriver) -> None:
+        """Until the program has ended; known meanwhile, so that the worker is not dropped under it."""
+        self._driver = driver
+        try:
+            await driver.drive()
+        finally:
+            self._driver = None
 
     async def _start_aside(self) -> None:
         """Make the worker in a thread; when cancelled, wait for it, so that it has an owner."""
@@ -315,6 +326,9 @@ class Sandbox:
     def _died(self, program: Program, error: Exception) -> None:
         if isinstance(error, FrameError):
             program.kill("ProtocolError", f"the worker broke the protocol: {error}")
+            return
+        if self._closed:
+            program.kill("WorkerDied", "the sandbox was closed")
             return
         status, peak_mb = self._link.end() if self._link is not None else (-1, 0.0)
         grown_mb = peak_mb - self._link.born_rss_mb if self._link is not None else 0.0

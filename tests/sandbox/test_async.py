@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atlas.sandbox import Limits, Outcome, Sandbox, ToolError
+from atlas.sandbox import Limits, Outcome, Sandbox, ToolError, keep_warm
 from atlas.sandbox.program import Program
 
 from ..waiting import until_gone
@@ -366,6 +366,31 @@ def test_a_sandbox_that_is_closed_by_a_call_ends_its_program() -> None:
     sandbox = Sandbox().__enter__()
     outcome = sandbox.run("demo.echo('x')", support.ECHO, lambda *_: sandbox.close())
     assert outcome.status == "killed"
+
+
+def test_a_sandbox_that_is_closed_from_elsewhere_ends_its_program_and_leaves_the_next_one_alone() -> None:
+    async def body() -> tuple[Outcome, Outcome]:
+        started = asyncio.Event()
+
+        async def call(tool: str, arguments: dict[str, Any]) -> Any:
+            started.set()
+            await asyncio.Event().wait()
+
+        async def back(tool: str, arguments: dict[str, Any]) -> Any:
+            return arguments
+
+        with keep_warm():
+            closed = Sandbox()
+            running = asyncio.create_task(closed.arun("demo.echo('x')", support.ECHO, call))
+            await started.wait()
+            closed.close()
+            async with Sandbox() as other:  # its pipes have the numbers that those of the first one had
+                outcome = await other.arun("demo.echo('y')['text']", support.ECHO, back)
+                return await running, outcome
+
+    ended, outcome = _go(body)
+    assert ended.status == "killed" and [one.ok for one in ended.calls] == [False]
+    assert (outcome.status, outcome.value) == ("ok", "y")
 
 
 def test_a_result_that_cannot_be_written_is_an_error_of_its_call() -> None:
