@@ -6,7 +6,7 @@ limit of the run hold for it. It cannot ask others in turn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...sandbox.errors import ToolError
@@ -33,12 +33,12 @@ SCHEMA: dict[str, Any] = {
 
 
 class Ask:
-    """The function `ask` of one run over the models of a team."""
+    """The function `ask` of one run over the models of a team; what the task hides is hidden from them, too."""
 
     schema = SCHEMA
 
-    def __init__(self, team: Team, *, split: str | None = None) -> None:
-        self._team, self._split = team, split
+    def __init__(self, team: Team, *, split: str | None = None, hidden: Collection[str] = ()) -> None:
+        self._team, self._split, self._hidden = team, split, hidden
         self.asked: list[Episode] = []
         """What was asked so far, in order; its cost is in `.route`."""
 
@@ -54,8 +54,9 @@ class Ask:
         try:
             model = self._team.seeing(model) if images else model
             found = await self._team.ask_best(
-                model, text, count=count, tools=only, images=images, asked_by=episode, split=self._split
-            )
+                model, text, count=count, tools=only, images=images, asked_by=episode, split=self._split,
+                hidden=self._hidden,
+            )  # fmt: skip
         except PoolError as problem:
             raise ToolError(f"{problem.message}; {problem.mend}", kind="invalid") from None
         except SpendingError as problem:

@@ -6,7 +6,7 @@ gives to a small one. New members can be used without training: the prompt descr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -68,16 +68,16 @@ def setup_for(
 
 async def route_by_steps(
     team: Team, thinker: Thinker, task: str, reason: str, *, router: str, split: str | None,
-    on_event: Callable[[Event], None] | None = None, **more: Any,
+    on_event: Callable[[Event], None] | None = None, hidden: Collection[str] = (), **more: Any,
 ) -> tuple[Episode, Ask]:  # fmt: skip
     """Run a task with the router; its episode with what it asked. Raises what its policy raises."""
     policy = await thinker.load()
     metered = Metered(pinned(policy), thinker.name, thinker.model, team.purse)
-    ask = Ask(team, split=split)
+    ask = Ask(team, split=split, hidden=hidden)
     route: dict[str, Any] = {"router": router, "model": None, "tool": None, "reason": reason, "fallback": None}
     runtime = team.runtime
     episode = await runtime.run(
-        task, on_event=on_event, split=split, policy=metered, route=route,
+        task, on_event=on_event, split=split, hidden=hidden, policy=metered, route=route,
         setup=setup_for(policy, runtime.options, thinker, team.pool, ask, scores=team.scores), **more,
     )  # fmt: skip
     return _noted(team, episode, route, metered, ask), ask

@@ -7,7 +7,7 @@ a tool that is not known to be read-only the task ends with what came of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -137,12 +137,12 @@ class Team:
     async def ask(
         self, model: str, text: str, *, tools: frozenset[str] | None = None, asked_by: str | None = None,
         split: str | None = None, on_event: Emit | None = None, images: tuple[str, ...] = (),
-        options: RunOptions | None = None,
+        options: RunOptions | None = None, hidden: Collection[str] = (),
     ) -> Episode:  # fmt: skip
         """Have one model of the pool do a text, with all tools or with these servers and tools alone.
 
-        `images` are files that the model is shown. Raises `PoolError` for a name that is not in the pool, `ModelError` and
-        `SpendingError`.
+        `images` are files that the model is shown; `hidden` tools it has to search for, as in `Runtime.run`. Raises
+        `PoolError` for a name that is not in the pool, `ModelError` and `SpendingError`.
         """
         member = self.pool.named([model])[model]
         metered = Metered(pinned(await self._policy(model)), model, member, self.purse)
@@ -151,8 +151,9 @@ class Team:
             "tools": None if tools is None else sorted(tools), "asked_by": asked_by,
         }  # fmt: skip
         episode = await self._metered_run(
-            text, metered, member, route, [], on_event, split=split, setup=Setup(options, only=tools, images=images)
-        )
+            text, metered, member, route, [], on_event, split=split, hidden=hidden,
+            setup=Setup(options, only=tools, images=images),
+        )  # fmt: skip
         shown = "all tools" if tools is None else ", ".join(sorted(tools)) or "no tools"
         self._tell(f"{model} was asked with {shown}: {episode.status}, {metered.spent:.6f} USD")
         return replace(episode, route=route)

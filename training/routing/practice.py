@@ -61,7 +61,9 @@ class Drill:
     async def _alone(self, task: PracticeTask, member: str) -> Tried:
         async def work(runtime: Runtime, note: Note) -> Episode:
             async with self.crew.team(runtime) as team:
-                return await team.ask(member, task.text, split=self.manner.split, on_event=note)
+                return await team.ask(
+                    member, task.text, split=self.manner.split, hidden=task.hidden, on_event=note
+                )
 
         model = self.crew.chooser.pool[member]
         version = f"alone {member} {model.model} {model.adapter}"

@@ -242,6 +242,14 @@ def test_the_router_thinks_asks_reads_and_answers(desk: Desk):
     assert episode.to_json()["route"]["total_usd"] == pytest.approx(step["cost_usd"])
 
 
+@pytest.mark.parametrize("hidden", [(), ("text.count",)])
+def test_what_a_task_hides_is_hidden_from_the_models_that_are_asked(desk: Desk, hidden: tuple[str, ...]):
+    episode = desk.go({"b": [COUNT]}, lambda team: team.run("x", hidden=hidden), router="learned", steps=[ASKING, DONE])
+    (step,) = (episode.route or {})["steps"]
+    assert ("text.count" in desk.store.get(step["episode"]).turns[0].in_view) is not bool(hidden)
+    assert step["status"] == "answered"  # who finds it may call it
+
+
 def test_a_router_that_only_thinks_is_asked_again_and_ends_with_its_steps(desk: Desk):
     episode = desk.run({"a": ["answer(9)"]}, router="learned", steps=["<think>hm</think>"] * 4)
     assert (episode.status, episode.turns) == ("gave_up", 4)
