@@ -99,6 +99,7 @@ def export(
 ) -> int:
     """Write the log to a file that another machine can import (jsonl), or in a form that other tools read."""
     from ..runtime.episodes import export_episodes, export_table, export_trajectories
+    from ..runtime.episodes.new_file import new_file
 
     if form == "parquet" and str(out) == "-":
         raise UsageError("a table cannot be written to standard output", where="--out", mend="name a file")
@@ -112,7 +113,7 @@ def export(
 
             export_episodes(store, sys.stdout, format=form, redact=redact)
             return DONE
-        with _private(out) as file:
+        with new_file(out) as file:
             count = export_episodes(store, file, format=form, redact=redact)
     print_json({"exported": count, "file": str(out)}) if as_json else note(f"exported {count} episodes to {out}")
     return DONE
@@ -134,13 +135,6 @@ def _store() -> EpisodeStore:
     from ..runtime.episodes import open_store
 
     return open_store(atlas_home())
-
-
-def _private(path: Path) -> Any:
-    """A new file that only its owner can read: episodes hold what tools returned."""
-    import os
-
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
 
 
 def _summary(row: EpisodeRow) -> dict[str, Any]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 300.0
 _SHOWN_BYTES = 2_000
+_VARIABLE_BYTES = 100_000
+"""What the answer may take in the environment: Linux allows 131,072 bytes a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ async def run_check(command: str, workspace: Path, *, answer: Any, status: str, 
     """Run `command` in the workspace, the answer on its standard input and in `ATLAS_ANSWER` (text as it is, else JSON)."""
     text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
     text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-    environment = os.environ | {"ATLAS_ANSWER": text[:100_000], "ATLAS_STATUS": status, "ATLAS_EPISODE": episode}
+    shown = text.encode("utf-8")[:_VARIABLE_BYTES].decode("utf-8", "ignore")
+    environment = os.environ | {"ATLAS_ANSWER": shown, "ATLAS_STATUS": status, "ATLAS_EPISODE": episode}
     for key in ("ATLAS_API_KEY", "ATLAS_ENCODER_KEY"):
         environment.pop(key, None)
     process = await asyncio.create_subprocess_shell(
@@ -62,5 +65,5 @@ async def run_check(command: str, workspace: Path, *, answer: Any, status: str, 
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
-    shown = said[-_SHOWN_BYTES:].decode("utf-8", "replace").strip()
-    return Verdict(process.returncode == 0, f"exit code {process.returncode}" + (f": {shown}" if shown else ""))
+    output = said[-_SHOWN_BYTES:].decode("utf-8", "replace").strip()
+    return Verdict(process.returncode == 0, f"exit code {process.returncode}" + (f": {output}" if output else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -44,6 +45,7 @@ class RunOptions:
         _choice("acting", self.acting, get_args(Acting))
         _least("budget", self.budget, _LEAST_BUDGET)
         _least("max_turns", self.max_turns, 1)
+        _least("seed", self.seed, 0)
         _least("temperature", self.temperature, 0)
 
     def budget_tokens(self, policy: Policy) -> int:
@@ -67,5 +69,5 @@ def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def _least(name: str, value: float | None, least: int) -> None:
-    if value is not None and (isinstance(value, bool) or value < least):
+    if value is not None and (isinstance(value, bool) or not least <= value < math.inf):  # nan is neither
         raise UsageError(f"{name} is {value!r}", where=name, mend=f"give a number of at least {least}")

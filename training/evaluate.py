@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import Episode, Runtime
+from ..runtime.episodes.codec import clean
+from ..runtime.options import RunOptions
 from ..runtime.policies.base import PolicyIdentity
 from .suites import SHARES, SuiteTask, suite_tasks
 from .task_files import FileTask, file_tasks
@@ -157,6 +159,7 @@ async def evaluate(
     """
     from ..sandbox import keep_warm
 
+    RunOptions(seed=seed, temperature=temperature)  # a wrong value is told before anything is run
     _check_attempts(attempts, temperature)
     tasks = _tasks(suite, split, limit, seed)
     policy = await _loaded(model, adapter) if crew is None else None
@@ -308,7 +311,7 @@ def _result(name: str, family: str, text: str, episode: Episode, success: bool, 
 def _append(out: Path | None, result: TaskResult, *, first: bool) -> None:
     if out is not None:
         with out.open("w" if first else "a", encoding="utf-8") as file:
-            file.write(json.dumps(result.to_json(), ensure_ascii=False, default=str) + "\n")
+            file.write(clean(json.dumps(result.to_json(), ensure_ascii=False, default=str)) + "\n")
 
 
 def _share(results: list[TaskResult]) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from .atif import trajectory_of
-from .codec import from_text, unpack_floats, unpack_ids
+from .codec import clean, from_text, unpack_floats, unpack_ids
+from .new_file import new_file
 from .redact import Redaction
 from .rows import Record, TurnRow
 from .store import EpisodeStore
@@ -31,14 +32,14 @@ def export_episodes(
         count = 0
         for document in documents(store, redact=redact, ids=ids):
             line = trajectory_of(document) if format == "atif" else document
-            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            out.write(_json(line) + "\n")
             count += 1
         return count
     redaction = Redaction() if redact else None
     chosen = _chosen(store, ids)
     for identifier in chosen:
         for line in _messages(store.get(identifier)):
-            out.write(json.dumps(redaction.value(line) if redaction else line, ensure_ascii=False) + "\n")
+            out.write(_json(redaction.value(line) if redaction else line) + "\n")
     return len(chosen)
 
 
@@ -48,8 +49,8 @@ def export_trajectories(store: EpisodeStore, folder: Path, *, redact: bool = Fal
     count = 0
     for document in documents(store, redact=redact, ids=ids):
         path = folder / f"{document['episode']['id']}.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(trajectory_of(document), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        with new_file(path) as file:
+            file.write(_json(trajectory_of(document), indent=1) + "\n")
         count += 1
     return count
 
@@ -67,6 +68,11 @@ def documents(store: EpisodeStore, *, redact: bool = False, ids: list[str] | Non
     for identifier in _chosen(store, ids):
         document = document_of(store, identifier)
         yield redaction.document(document) if redaction else document
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON that can be written as UTF-8: a lone surrogate (from a tool's result) is written as its escape, which is JSON."""
+    return clean(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def _chosen(store: EpisodeStore, ids: Sequence[str] | None) -> Sequence[str]:

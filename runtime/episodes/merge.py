@@ -41,14 +41,16 @@ def import_episodes(store: EpisodeStore, path: Path) -> int:
 
 
 def _documents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             where = f"{path}, line {number}"
             if not line.strip():
                 continue
             try:
-                document = json.loads(line)
-            except ValueError as problem:
+                document = json.loads(line.decode("utf-8"))
+            except UnicodeDecodeError:
+                raise _damaged(where, "it is no text (is it compressed, or a table?)") from None
+            except (ValueError, RecursionError) as problem:
                 raise _damaged(where, str(problem)) from None
             if not isinstance(document, dict) or document.get("format") != FORMAT:
                 raise _damaged(where, f"not in the format {FORMAT}")

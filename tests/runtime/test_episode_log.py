@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import io
 import json
 import shutil
@@ -17,7 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from atlas.runtime.episodes import EpisodeStore, export_episodes, import_episodes
+from atlas.cli import invoke
+from atlas.runtime.episodes import EpisodeStore, export_episodes, export_table, import_episodes
 from atlas.runtime.episodes.export import document_of
 from atlas.runtime.episodes.ids import new_id
 from atlas.runtime.episodes.journal import Journal
@@ -115,6 +117,53 @@ def test_a_damaged_export_is_named_with_its_line_and_changes_nothing(logged, tmp
             import_episodes(other, path)
         assert caught.value.where.endswith("line 4")
         assert other.ids() == []
+
+
+@pytest.mark.parametrize("form", ["jsonl", "messages", "atif", "parquet"])
+def test_half_a_character_in_a_result_is_exported_in_every_format(runs, atlas_home, tmp_path, form):
+    def half() -> str:
+        """Half a character."""
+        return "a\ud83d"
+
+    runs(["x = app.half()\nprint(x)\nprint('a\\ud83d')", "answer(x)"], "task", tools=[half])
+    path = tmp_path / "log"
+    assert invoke(["episodes", "export", "--format", form, "--out", str(path)]) == 0
+    if form == "jsonl":
+        with EpisodeStore(tmp_path / "other.db") as other, EpisodeStore(Path(atlas_home) / "episodes.db") as log:
+            assert import_episodes(other, path) == 1
+            assert other.get("latest") == log.get("latest")
+    assert invoke(["episodes", "export", "--format", "atif", "--out", str(tmp_path)]) == 0
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(logged, tmp_path):
+    path, link = tmp_path / "log.jsonl", tmp_path / "link.jsonl"
+    path.write_text("before")
+    link.symlink_to(path)
+    logged.connection.execute("UPDATE episodes SET settings = '{'")
+    assert invoke(["episodes", "export", "--out", str(link)]) != 0
+    assert path.read_text() == "before" and sorted(tmp_path.glob("*log*")) == [path]
+    logged.connection.execute("UPDATE episodes SET settings = '{}'")
+    assert invoke(["episodes", "export", "--out", str(link)]) == 0
+    assert len(path.read_text().splitlines()) == 3 and link.is_symlink()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_export_names_the_place_that_cannot_be_written(logged, tmp_path, capsys):
+    for path in (tmp_path / "no folder" / "log.jsonl", tmp_path):
+        assert invoke(["episodes", "export", "--out", str(path)]) == 2
+        assert str(path) in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_text_is_no_export(logged, tmp_path):
+    plain, packed, table = tmp_path / "log.jsonl", tmp_path / "log.jsonl.gz", tmp_path / "turns.parquet"
+    with plain.open("w") as out:
+        export_episodes(logged, out)
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    export_table(logged, table)
+    for path in (packed, table):
+        with pytest.raises(EpisodeError, match="not an exported episode") as caught:
+            import_episodes(logged, path)
+        assert str(path) in caught.value.where
 
 
 def test_messages_hold_one_conversation_per_training_row(logged):

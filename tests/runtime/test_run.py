@@ -284,6 +284,10 @@ def test_the_one_liner_works_inside_a_running_loop_and_outside(workspace):
         ({"workspace": Path("no-such-folder")}, "no-such-folder"),
         ({"budget": 1}, "budget"),
         ({"max_turns": 0}, "max_turns"),
+        ({"seed": -1}, "seed"),
+        ({"temperature": -0.5}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
         ({"loading": "all"}, "loading"),
         ({"acting": "xml"}, "acting"),
         ({"approve": "maybe"}, "approve"),
@@ -307,6 +311,9 @@ def test_a_check_command_says_whether_the_task_was_solved(runs):
     good = runs(["answer(4)"], check='test "$ATLAS_ANSWER" = 4 && test "$(cat)" = 4 && test -f notes.md')
     bad = runs(["answer(5)"], check='echo "no five" >&2; exit 3')
     assert (good.outcome, good.reward, good.solved) == ("checked", 1.0, True)
+    check = 'test "$(cat | wc -c)" = 180003 && test "$(printf %s "$ATLAS_ANSWER" | wc -c)" = 99999'
+    long = runs(["answer('…' * 60_001)"], check=check)  # three bytes each: the variable is cut between two characters
+    assert long.outcome == "checked" and long.solved, long.error
     assert (bad.outcome, bad.reward, bad.solved) == ("checked", 0.0, False)
 
 

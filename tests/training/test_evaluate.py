@@ -57,6 +57,21 @@ def test_held_out_and_practice_tasks_differ() -> None:
     assert not texts["practice"] & texts["heldout"]
 
 
+@pytest.mark.parametrize("options", [{"seed": -1}, {"temperature": float("nan")}])
+def test_a_wrong_seed_or_temperature_is_told_before_any_task(options: dict[str, float], tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    with pytest.raises(UsageError, match=next(iter(options))):
+        score("toolbox", [], out=out, **options)
+    assert not out.exists()
+
+
+def test_a_task_with_half_a_character_is_written(tmp_path: Path) -> None:
+    suite, out = tmp_path / "suite.jsonl", tmp_path / "out.jsonl"
+    suite.write_text(json.dumps({"task": "say a\ud83d", "answer": 1}))
+    score(str(suite), ["answer(1)"], out=out)
+    assert json.loads(out.read_text(encoding="utf-8"))["text"] == "say a\ud83d"
+
+
 def test_a_line_is_written_for_each_task_as_it_ends(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     score("worlds", ["answer(1)"] * 8, limit=2, out=out)
