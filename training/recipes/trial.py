@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from ...runtime.routing.crew import Crew
     from ..evaluate import Progress
 
-_DRAWS = 4_000
+_Z = 1.959964
+"""Standard errors of a two-sided 95 % interval."""
+_HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,13 @@ class Score:
         }  # fmt: skip
 
 
-async def score(
-    policy: Policy, suite: str, *, limit: int, seed: int, out: Path, progress: Progress | None = None
-) -> Score:
+async def score(policy: Policy, suite: str, *, limit: int, seed: int, out: Path, progress: Progress | None = None) -> Score:
     """Run the first `limit` held-out tasks of a suite, greedily."""
     report = await evaluate(suite, split="heldout", model=policy, limit=limit, seed=seed, out=out, progress=progress)
     return Score(tuple(_row(one) for one in report.results))
 
 
-async def score_crew(
-    crew: Crew, suite: str, *, limit: int, seed: int, out: Path, progress: Progress | None = None
-) -> Score:
+async def score_crew(crew: Crew, suite: str, *, limit: int, seed: int, out: Path, progress: Progress | None = None) -> Score:
     """Have a pool under its router do the first `limit` held-out tasks of a suite, greedily."""
     report = await evaluate(suite, split="heldout", crew=crew, limit=limit, seed=seed, out=out, progress=progress)
     return Score(tuple(_row(one) for one in report.results))
@@ -60,15 +59,36 @@ def _row(result: TaskResult) -> dict[str, Any]:
     return result.to_json()
 
 
-def paired_interval(before: Sequence[bool], after: Sequence[bool], *, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of the difference in success on the same tasks (paired bootstrap over tasks)."""
-    import numpy as np
+def paired_interval(before: Sequence[bool], after: Sequence[bool]) -> tuple[float, float]:
+    """The 95 % interval of the difference in success on the same tasks: Tango's score interval for paired shares.
 
+    (T. Tango, Statistics in Medicine 17, 1998.) A bootstrap draws from the changes that were seen alone: 30 tasks that all
+    went as before are certainty to it. This one asks under which differences what was seen is still likely.
+    """
     changes = [int(new) - int(old) for old, new in zip(before, after, strict=True)]
-    size = len(changes)
-    if not size:
+    if not changes:
         return -1.0, 1.0
-    better, worse = changes.count(1) / size, changes.count(-1) / size
-    draws = np.random.default_rng(seed).multinomial(size, [better, worse, 1 - better - worse], _DRAWS)
-    low, high = np.quantile((draws[:, 0] - draws[:, 1]) / size, [0.025, 0.975])
-    return round(float(low), 4), round(float(high), 4)
+    better, worse, size = changes.count(1), changes.count(-1), len(changes)
+    seen = (better - worse) / size
+    low = _last(lambda at: _score_of(at, better, worse, size) > _Z, -1.0, seen)
+    high = _last(lambda at: _score_of(at, better, worse, size) > -_Z, seen, 1.0)
+    return round(low, 4), round(high, 4)
+
+
+def _score_of(difference: float, better: int, worse: int, size: int) -> float:
+    """By how many standard errors what was seen lies above a difference, with the likeliest shares that have it."""
+    half = (better + worse - (2 * size - better + worse) * difference) / (4 * size)
+    losing = half + math.sqrt(max(0.0, half * half + worse * difference * (1 - difference) / (2 * size)))
+    variance = size * (2 * losing + difference * (1 - difference))
+    above = better - worse - size * difference
+    if variance <= 0:
+        return math.copysign(math.inf, above) if above else 0.0
+    return above / math.sqrt(variance)
+
+
+def _last(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """Where between two ends something ceases to hold."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return (low + high) / 2

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from atlas.runtime.errors import UsageError
+from atlas.training.adapters.store import WORST_LOSS
 from atlas.training.errors import RecipeError
 from atlas.training.recipes.folder import RunFolder, new_run, unfinished_run
 from atlas.training.recipes.options import TrainOptions
@@ -67,10 +68,23 @@ def test_a_run_that_cannot_be_written_says_where(tmp_path):
 
 def test_the_paired_interval_is_that_of_the_difference():
     before = [False] * 300 + [True] * 300
-    assert paired_interval(before, before) == (0.0, 0.0)
+    low, high = paired_interval(before, before)
+    assert -0.01 < low < 0.0 < high == -low  # nothing changed in 600 tasks: little can, but not nothing
     low, high = paired_interval(before, [True] * 90 + [False] * 210 + [True] * 300)
     assert 0.11 < low < 0.15 < high < 0.19
     assert paired_interval([], []) == (-1.0, 1.0)
+
+
+def test_few_tasks_that_all_went_as_before_are_not_told_as_certainty():
+    low, high = paired_interval([True] * 30, [True] * 30)
+    assert low == -high == pytest.approx(-0.1135, abs=1e-4)  # z^2 / (n + z^2)
+    assert paired_interval([True] * 189, [True] * 189)[0] > WORST_LOSS >= paired_interval([True] * 188, [True] * 188)[0]
+    assert paired_interval([False] * 100, [True] * 3 + [False] * 97) == pytest.approx((-0.0081, 0.0845), abs=1e-4)
+
+
+def test_the_paired_interval_of_the_loss_mirrors_that_of_the_gain_and_stays_within_its_bounds():
+    assert paired_interval([False] * 30, [True] * 30) == pytest.approx((0.773, 1.0), abs=1e-3)
+    assert paired_interval([True] * 30, [False] * 30) == pytest.approx((-1.0, -0.773), abs=1e-3)
 
 
 def test_a_figure_that_stays_ends_the_phase_after_patience_and_the_count_survives():
