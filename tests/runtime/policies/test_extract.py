@@ -165,9 +165,10 @@ def test_what_looks_like_markup_inside_a_programs_string_is_data(program: str) -
     ],
 )
 def test_the_same_holds_in_every_wrapping(program: str, before: str, after: str) -> None:
-    if "<|channel|>" in program and "<|channel|>" in before:
-        pytest.skip("a channel inside a channel")
-    assert extract_program(before + program + after).program == program
+    if "<|channel|>" in program and "<|channel|>" in before:  # no end of the outer channel can be told: at least none of it runs
+        assert extract_program(before + program + after).program != EVIL
+    else:
+        assert extract_program(before + program + after).program == program
 
 
 @pytest.mark.parametrize("program", [one for one in DATA if EVIL in one])
