@@ -23,7 +23,7 @@ def import_episodes(store: EpisodeStore, path: Path) -> int:
             if connection.execute("SELECT 1 FROM episodes WHERE id = ?", (identifier,)).fetchone():
                 continue
             try:
-                _insert(store, "episodes", document["episode"], known["episodes"], plain=("error",))
+                _insert(store, "episodes", _without_servers(document["episode"]), known["episodes"], plain=("error",))
                 for table in ("turns", "calls"):
                     for row in document[table]:
                         _insert(store, table, row | {"episode": identifier}, known[table])
@@ -38,6 +38,14 @@ def import_episodes(store: EpisodeStore, path: Path) -> int:
                 raise
             added += 1
     return added
+
+
+def _without_servers(episode: dict[str, Any]) -> dict[str, Any]:
+    """The episode without its server files: going on with it must not start what somebody else chose."""
+    settings = episode.get("settings")
+    if not isinstance(settings, dict) or not settings.get("mcp"):
+        return episode
+    return episode | {"settings": {name: value for name, value in settings.items() if name != "mcp"}}
 
 
 def _documents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -102,6 +102,17 @@ def test_an_export_merges_into_another_log_unchanged(logged, tmp_path):
             assert other.get(identifier) == logged.get(identifier)
 
 
+def test_an_imported_episode_names_no_servers_to_start(logged, tmp_path):
+    document = document_of(logged, logged.ids()[0])
+    document["episode"]["settings"]["mcp"] = ["/somewhere/mcp.json"]
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(document) + "\n")
+    with EpisodeStore(tmp_path / "other.db") as other:
+        assert import_episodes(other, path) == 1
+        settings = other.get("latest").episode.settings
+        assert "mcp" not in settings and settings["workspace"] == document["episode"]["settings"]["workspace"]
+
+
 @pytest.mark.parametrize("line", [
     "{", "[]", '{"format": "atlas-episode-1"}', '{"format": "x"}',
     '{"format": "atlas-episode-1", "episode": {"id": 1}, "turns": [], "calls": []}',
