@@ -195,14 +195,19 @@ def test_what_cannot_be_trained_is_told(train: Train, log: Log, atlas_home: str,
     nothing_left(atlas_home)
 
 
-def test_resuming_goes_on_with_the_episodes_that_the_run_began_with(train: Train, log: Log, capsys: Any, tmp_path: Path):
+@pytest.mark.parametrize("which", ["", "last=12", "since=1h"])
+def test_resuming_goes_on_with_the_episodes_that_the_run_began_with(
+    train: Train, log: Log, capsys: Any, tmp_path: Path, which: str
+):
     log.fill(HALF)
-    code, told, _ = train("--recipe", "sft", "--out", str(tmp_path / "run"))
+    chosen = ("--episodes", which) if which else ()
+    code, told, _ = train("--recipe", "sft", "--out", str(tmp_path / "run"), *chosen)
     assert code == 0 and (tmp_path / "run" / "adapter" / "adapter.gguf").is_file()
     assert invoke(["train", "--resume", "--out", str(tmp_path / "run"), "--json"]) == 2
     assert "come to its end" in capsys.readouterr().out
     state = json.loads((tmp_path / "run" / "run.json").read_text())
     (tmp_path / "run" / "run.json").write_text(json.dumps(state | {"finished": False, "saved": False}))
+    log.change("created_at", 5.0, "episodes")  # time has passed, and other episodes are the last ones now
     log.fill([1.0] * 4)
     assert invoke(["train", "--resume", "--out", str(tmp_path / "run"), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)

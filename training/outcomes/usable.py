@@ -110,16 +110,18 @@ def usable_episodes(
     trusted_judges: Collection[str] = (),
     allow_unknown: bool = False,
     limit: int | None = None,
+    ids: Collection[str] | None = None,
 ) -> Selection:
     """Episodes of this log that can be learned from, newest first.
 
     `base_hash` is that of the model to be trained (None takes any); `vocabulary` its number of tokens; `trusted_judges` are
-    fingerprints of calibrated judges; `allow_unknown` keeps episodes that nobody has judged, for rewards by a judge.
+    fingerprints of calibrated judges; `allow_unknown` keeps episodes that nobody has judged, for rewards by a judge; `ids`
+    are the only ones that are looked at, where they are given.
     """
     wanted = parse_filter(filter)
     bound = min((one for one in (wanted.last, limit) if one is not None), default=None)
     chosen, secrets = Selection(), SecretFinder()
-    identifiers: list[str] = store.ids()
+    identifiers = [one for one in store.ids() if ids is None or one in ids]
     for identifier in reversed(identifiers):
         if bound is not None and len(chosen) >= bound:
             break

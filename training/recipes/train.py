@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
@@ -220,14 +221,14 @@ class _Run:
 
     def _gather(self, log: EpisodeStore, policy: LlamaPolicy) -> Selection:
         """The episodes that can be learned from; a run that goes on takes those that it began with."""
-        options = self.options
+        options, begun = self.options, self.folder.state().get("chosen")
         offline = options.offline and not options.supervises
         selection = usable_episodes(
-            log, options.episodes, base_hash=policy.identity.base_hash,
+            log, options.episodes if begun is None else None, base_hash=policy.identity.base_hash,  # `last=9`: others by now
             purpose="reinforcement" if offline else "supervised", vocabulary=policy.template.tokenizer.size,
             trusted_judges=self._trusted(), allow_unknown=options.recipe == "rubric" and not options.offline,
+            ids=None if begun is None else frozenset(begun),
         )  # fmt: skip
-        begun = self.folder.state().get("chosen")
         if begun is not None:
             return self._as_begun(selection, list(begun))
         flips = options.chooses == "counterfactual"
@@ -244,7 +245,7 @@ class _Run:
                 f"{len(gone)} of the episodes that this run began with cannot be used any more, such as {gone[0]}",
                 where="episode log", mend="start a new run without --resume",
             )  # fmt: skip
-        return Selection([found[identifier] for identifier in begun], selection.left_out)
+        return Selection([found[identifier] for identifier in begun], Counter(self.folder.state().get("left_out", {})))
 
     def _announce(self, selection: Selection, suite: str) -> None:
         """What this run will do, and about how long it takes, before the long part begins."""
