@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from ..sandbox.errors import ToolError
-from ..tools_registry.errors import RegistryError, ServerError, UnknownTool
+from ..tools_registry.errors import RegistryError, ServerError, ToolChanged, UnknownTool
 from .approval import Approval, Decision, has_terminal, read_line, show_text, visible
 from .episodes.journal import Journal, Place, offer_hash
 from .episodes.replay import Replay
@@ -210,8 +210,13 @@ class Gate:
         if not decision.allowed:
             self._refuse(place, name, arguments, "denied", decision.reason, decision)
             raise ToolError(decision.reason, kind="denied")
-        async with self.lanes.lane(tool.server):
-            return await self._send(place, tool, arguments, decision, sent)
+        try:
+            async with self.lanes.lane(tool.server):
+                return await self._send(place, tool, arguments, decision, sent, recorded)
+        except ToolChanged:  # only of a call in flight: what allowed to repeat it unasked holds no more
+            assert recorded is not None
+            await self._decide_fate(place, recorded)
+        return await self._live(place, name, arguments, None)
 
     def _known(self, name: str) -> Tool:
         tool = self.registry.tools.get(name)
@@ -236,8 +241,9 @@ class Gate:
         return decision
 
     async def _send(
-        self, place: Place, tool: Tool, arguments: dict[str, Any], decision: Decision, sent: dict[str, object]
-    ) -> Any:
+        self, place: Place, tool: Tool, arguments: dict[str, Any], decision: Decision, sent: dict[str, object],
+        recorded: CallRow | None,
+    ) -> Any:  # fmt: skip
         self.journal.call_sent(
             place, tool.full_name, arguments, schema=offer_hash(tool),
             repeatable=tool.read_only or tool.idempotent, decision="allowed", decided_by=decision.by,
@@ -254,9 +260,13 @@ class Gate:
         except RegistryError as problem:
             if isinstance(problem, ServerError):
                 self.unreachable[problem.server] = problem.message
-            self.journal.call_failed(place.number, problem.kind, problem.message)
+            undecided = recorded is not None and isinstance(problem, ToolChanged)  # it may have been done before
+            if not undecided:
+                self.journal.call_failed(place.number, problem.kind, problem.message)
             self._open.discard(place.number)
             self._finished(place, tool.full_name, started, error=problem.message)
+            if undecided:
+                raise
             raise ToolError(problem.message, kind=problem.kind) from None
         self.journal.call_returned(place.number, value)
         self._open.discard(place.number)

@@ -9,7 +9,7 @@
     │   ├── ServerTimeout             it did not answer in time (the call was cancelled on the server)
     │   └── ServerProtocolError       it answered, but not with what the protocol demands
     ├── UnknownTool                   no server lists a tool of that name
-    ├── ToolChanged                   the tool is no longer what was approved; nothing was sent
+    ├── ToolChanged                   the tool is no longer what was approved, or relied on; nothing was sent
     ├── ArgumentError                 the arguments do not fit the tool's schema; nothing was sent
     ├── EncoderError                  an encoder's vectors cannot be used for searching
     └── ToolFailed                    the tool ran and reported an error
@@ -91,7 +91,7 @@ class UnknownTool(RegistryError):
 
 
 class ToolChanged(RegistryError):
-    """The tool's description or schema is no longer what was approved; nothing was sent."""
+    """The tool is no longer what was approved, or no longer known to be harmless; nothing was sent."""
 
     kind = "changed"
 

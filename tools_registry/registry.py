@@ -193,7 +193,8 @@ class Registry:
 
         Starts the tool's server where it is not running. Arguments are validated first, unless `sent` is what `validate`
         made of them. `as_approved` says that a person agreed to `tool` as it is given: where its server lists it otherwise
-        by now, nothing is sent. `keep` writes results that are too large, and bytes, to files (see `keeping`).
+        by now, nothing is sent; nor where `tool` was known to be read-only, or idempotent, and no longer is. `keep` writes
+        results that are too large, and bytes, to files (see `keeping`).
         Raises `ArgumentError`, `ToolChanged`, `ToolFailed`, `UnknownTool`, or a `ServerError`.
         """
         server = self._servers.get(tool.server)
@@ -209,6 +210,12 @@ class Registry:
         now = self.tools.get(tool.full_name)
         if now is None:
             raise self._unknown(tool.full_name)
+        lost = tool.lost_by(now)
+        if lost is not None:
+            raise ToolChanged(
+                f"{tool.full_name} is no longer known to be {lost}; nothing was sent",
+                where=tool.full_name, mend="call it again: it is asked about then",
+            )
         if not now.same_offer(tool):
             if as_approved:
                 raise ToolChanged(

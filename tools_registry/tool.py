@@ -39,6 +39,12 @@ class Tool:
         """Whether both are described in the same words and take the same: what a person who approves a call sees."""
         return (self.description, self.input_schema) == (other.description, other.input_schema)
 
+    def lost_by(self, other: Tool) -> str | None:
+        """What is known of this tool and not of `other`, and was a reason to call it unasked, or twice."""
+        if self.read_only and not other.read_only:
+            return "read-only"
+        return "idempotent" if self.idempotent and not other.idempotent else None
+
     @property
     def properties(self) -> dict[str, Any]:
         """The parameter schemas by original name; parts of the listing that are not what they should be are left out."""

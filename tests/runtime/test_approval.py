@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pty
+import sys
+from pathlib import Path
 
 import pytest
 
 from atlas.runtime.approval import Approval, question, visible
 from atlas.runtime.events import ApprovalAsked, ApprovalGiven
 
+SERVER = Path(__file__).parent / "killed" / "server.py"
 CHANGE = ["""
 try:
     files.delete('notes.md')
@@ -53,6 +57,27 @@ def test_a_function_decides_and_always_holds_for_the_run(runs):
     assert episode.answer == ["b", "notes.md", "todo.txt"]
     assert asked == [("files.write", "files", {"path": "a", "content": "1"}), ("files.delete", "files", {"path": "a"})]
     assert [call.decided_by for call in record.calls] == ["function", "function", "function", "read_only"]
+
+
+def test_a_tool_that_is_no_longer_read_only_is_asked_about(runs, tmp_path):
+    """The list that is known from the last run says less than the server does when it is reached."""
+    script, ledger, mcp, asked = tmp_path / "server.py", tmp_path / "ledger.txt", tmp_path / "mcp.json", []
+    hinted = SERVER.read_text().replace('"inputSchema"', '"annotations": {"readOnlyHint": True}, "inputSchema"')
+    server = {"command": sys.executable, "args": [str(script), str(ledger)], "trustHints": True}
+    mcp.write_text(json.dumps({"mcpServers": {"ledger": server}}))
+    script.write_text(hinted)
+    runs(["answer(1)"], mcp=mcp)
+    script.write_text(SERVER.read_text())
+
+    def decide(request):
+        asked.append((request.tool, ledger.exists()))
+        return True
+
+    first = "try:\n    ledger.add(3)\nexcept ToolError as error:\n    print(error.kind, 'read-only' in str(error))"
+    episode, record = runs.recorded([first, "answer(ledger.add(3))"], mcp=mcp, approve=decide)
+    assert episode.answer == 9 and asked == [("ledger.add", False)]
+    assert [(call.decided_by, call.error_kind) for call in record.calls] == [("read_only", "changed"), ("function", None)]
+    assert len(ledger.read_text().splitlines()) == 1
 
 
 def test_an_asynchronous_function_may_refuse(runs):

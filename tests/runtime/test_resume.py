@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
 from atlas.runtime.errors import EpisodeError, ReplayMismatch, UnknownFate
 from atlas.runtime.policies.scripted import ScriptedPolicy
 from atlas.sandbox import Limits
+
+SERVER = Path(__file__).parent / "killed" / "server.py"
 
 
 class Died(BaseException):
@@ -160,6 +165,32 @@ def test_a_call_in_flight_is_asked_about(runs, fate):
     else:
         assert world.sent == [0, 1, 1, 2, 3, 4, 5]
         assert record.calls[1].attempts == 2
+
+
+@pytest.mark.parametrize("fate", ["report", "repeat"])
+def test_a_call_in_flight_of_a_tool_that_is_no_longer_idempotent_is_not_repeated_unasked(runs, tmp_path, fate):
+    script, ledger, mcp, asked = tmp_path / "server.py", tmp_path / "ledger.txt", tmp_path / "mcp.json", []
+    server = {"command": sys.executable, "args": [str(script), str(ledger)], "trustHints": True}
+    mcp.write_text(json.dumps({"mcpServers": {"ledger": server}}))
+    script.write_text(SERVER.read_text().replace('"inputSchema"', '"annotations": {"idempotentHint": True}, "inputSchema"'))
+    replies = ["try:\n    answer(ledger.add(3))\nexcept ToolError as error:\n    answer(error.kind)"]
+
+    def decide(call):
+        asked.append(call.tool)
+        return fate
+
+    async def go():
+        await broken_run(runs, World(), replies, writes(1, "UPDATE calls"), mcp=mcp)
+        script.write_text(SERVER.read_text())
+        async with runs.runtime(by_turn(replies), tools=World().tools(), mcp=mcp) as runtime:
+            episode = await runtime.resume(in_flight=decide)
+            return episode, runtime.store.get(episode.id)
+
+    episode, record = asyncio.run(go())
+    sent = len(ledger.read_text().splitlines())
+    assert asked == ["ledger.add"]
+    assert (episode.answer, sent) == (("unknown_fate", 1) if fate == "report" else (9, 2))
+    assert len(record.calls) == 1
 
 
 def test_a_call_that_may_be_repeated_is_repeated_unasked(runs, workspace):

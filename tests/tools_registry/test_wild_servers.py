@@ -183,6 +183,49 @@ def test_a_tool_that_changed_since_it_was_approved_is_not_called(script: Script,
     run(use, config, catalogue=Catalogue(path))
 
 
+@pytest.mark.parametrize("hints", [{}, {"idempotentHint": True}, {"destructiveHint": True}])
+def test_a_tool_that_is_no_longer_read_only_is_not_called_before_its_caller_knows(
+    script: Script, tmp_path: Path, hints: dict[str, bool]
+) -> None:
+    changed, path = tmp_path / "changed", tmp_path / "c.db"
+    config = script("wild", "hinted", env={"CHANGED": str(changed)}, trust_hints=True)
+
+    async def look(registry: Registry) -> bool:
+        return registry.tools["wild.capabilities"].read_only
+
+    assert run(look, config, catalogue=Catalogue(path))
+    changed.write_text(json.dumps(hints))
+
+    async def use(registry: Registry) -> None:
+        with pytest.raises(ToolChanged) as caught:
+            await called(registry, "capabilities")
+        assert caught.value.fate == "not_sent" and "no longer known to be read-only" in caught.value.message
+        assert "nothing was sent" in caught.value.message and "call it again" in caught.value.mend
+        assert not registry.tools["wild.capabilities"].read_only
+        assert await called(registry, "capabilities") == {}
+
+    run(use, config, catalogue=Catalogue(path))
+
+
+def test_a_tool_that_is_no_longer_idempotent_is_not_called_before_its_caller_knows(script: Script, tmp_path: Path) -> None:
+    changed, path = tmp_path / "changed", tmp_path / "c.db"
+    changed.write_text('{"idempotentHint": true}')
+    config = script("wild", "hinted", env={"CHANGED": str(changed)}, trust_hints=True)
+
+    async def look(registry: Registry) -> bool:
+        return registry.tools["wild.capabilities"].idempotent
+
+    assert run(look, config, catalogue=Catalogue(path))
+    changed.write_text("{}")
+
+    async def use(registry: Registry) -> None:
+        with pytest.raises(ToolChanged, match="no longer known to be idempotent; nothing was sent"):
+            await called(registry, "capabilities")
+        assert await called(registry, "capabilities") == {}
+
+    run(use, config, catalogue=Catalogue(path))
+
+
 # what became of a call
 
 
