@@ -1,16 +1,13 @@
-"""Arguments are checked against a tool's schema before anything is sent, and errors say how to repair the call.
-
-`pattern` is left to the server: a listing is untrusted, and a regular expression can hold the interpreter for minutes.
-"""
+"""Arguments are checked against a tool's schema before anything is sent, and errors say how to repair the call."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from .errors import ArgumentError
+from .schema_check import SchemaCheck, compiled
 from .tool import Tool
 
 _MESSAGE_CHARS = 300
@@ -21,8 +18,8 @@ class ArgumentValidator:
     """Checks arguments; the compiled schema of each tool is kept."""
 
     def __init__(self) -> None:
-        self._compiled: dict[str, tuple[dict[str, Any], Any]] = {}
-        self._compiled_results: dict[str, tuple[dict[str, Any], Any]] = {}
+        self._compiled: dict[str, tuple[dict[str, Any], SchemaCheck | None]] = {}
+        self._compiled_results: dict[str, tuple[dict[str, Any], SchemaCheck | None]] = {}
 
     def validate(self, tool: Tool, arguments: Mapping[str, object]) -> dict[str, object]:
         """Return the arguments under the tool's own parameter names, as they are to be sent.
@@ -44,16 +41,9 @@ class ArgumentValidator:
             return None
         known = self._compiled_results.get(tool.full_name)
         if known is None or known[0] is not tool.output_schema:
-            known = (tool.output_schema, _compile(tool.output_schema))
+            known = (tool.output_schema, compiled(tool.output_schema))
             self._compiled_results[tool.full_name] = known
-        if known[1] is None:
-            return None
-        from jsonschema.exceptions import best_match
-
-        try:
-            error = best_match(known[1].iter_errors(value))
-        except Exception:  # an unresolvable or endless reference
-            return None
+        error = known[1].error(value) if known[1] is not None else None
         if error is None:
             return None
         place = ".".join(map(str, error.absolute_path))
@@ -61,22 +51,15 @@ class ArgumentValidator:
         return f"{place}: {message}" if place else message
 
     def _check_schema(self, tool: Tool, sent: dict[str, object]) -> None:
-        validator = self._validator(tool)
-        if validator is None:
-            return
-        from jsonschema.exceptions import best_match
-
-        try:
-            error = best_match(validator.iter_errors(sent))
-        except Exception:  # an unresolvable or endless reference: the server is the judge then
-            return
+        check = self._check(tool)
+        error = check.error(sent) if check is not None else None
         if error is not None:
             raise _schema_error(tool, error)
 
-    def _validator(self, tool: Tool) -> Any:
+    def _check(self, tool: Tool) -> SchemaCheck | None:
         known = self._compiled.get(tool.full_name)
         if known is None or known[0] is not tool.input_schema:
-            known = (tool.input_schema, _compile(tool.input_schema))
+            known = (tool.input_schema, compiled(tool.input_schema))
             self._compiled[tool.full_name] = known
         return known[1]
 
@@ -165,39 +148,3 @@ def _refuses_null(schema: Any) -> bool:
     if isinstance(parts, list):
         return all(_refuses_null(part) for part in parts)
     return isinstance(schema.get("enum"), list) and None not in schema["enum"]
-
-
-def _compile(schema: dict[str, Any]) -> Any:
-    """A validator for `schema`, or None where it is no valid JSON Schema."""
-    from jsonschema.exceptions import SchemaError
-    from referencing import Registry
-
-    try:
-        base = _without_patterns(schema)
-        base.check_schema(schema)
-        return base(schema, registry=Registry())  # empty: no reference is ever fetched
-    except (SchemaError, RecursionError, TypeError, ValueError):
-        return None
-
-
-def _without_patterns(schema: dict[str, Any]) -> Any:
-    from jsonschema.validators import Draft202012Validator, validator_for
-
-    return _extended(validator_for(schema, default=Draft202012Validator))
-
-
-@lru_cache(maxsize=16)
-def _extended(base: Any) -> Any:
-    from jsonschema import validators
-
-    extend: Any = validators.extend
-    unless_patterns = {name: _unless_patterns(base.VALIDATORS[name])
-                       for name in ("additionalProperties", "unevaluatedProperties") if name in base.VALIDATORS}
-    return extend(base, {"pattern": None, "patternProperties": None, **unless_patterns})
-
-
-def _unless_patterns(check: Any) -> Any:
-    def checked(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        return () if "patternProperties" in schema else check(validator, value, instance, schema)
-
-    return checked

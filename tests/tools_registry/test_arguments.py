@@ -106,3 +106,87 @@ def test_nearest_names() -> None:
     assert nearest("Colour", ["color", "size"]) == ["color"]
     assert nearest("path", ["file_path", "mode"]) == ["file_path"]
     assert nearest("xyz", ["color"]) == []
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Definitions of which each refers twice to the next."""
+    twice = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)}
+    return {"$ref": "#/$defs/d0", "$defs": {**twice, f"d{levels}": {}}}
+
+
+def unevaluated(levels: int) -> dict[str, Any]:
+    """Parts of which each asks what its own part has judged."""
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(levels):
+        schema = {"allOf": [schema], "unevaluatedProperties": True}
+    return schema
+
+
+EVIL, LONG = "^(a|a)*$", "a" * 60 + "!"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+ROWS = [{"a": n} for n in range(5_000)]
+HOSTILE: dict[str, tuple[Any, Any]] = {
+    "a pattern in a part that names its own draft": (
+        {"properties": {"x": {"$schema": DRAFT, "pattern": EVIL}}}, {"x": LONG},
+    ),
+    "a pattern behind a reference into an enum": (
+        {"properties": {"x": {"$ref": "#/enum/0"}}, "enum": [{"$schema": DRAFT, "pattern": EVIL}, {"x": LONG}]}, {"x": LONG},
+    ),
+    "a pattern of names that unevaluatedProperties reads": (
+        {"unevaluatedProperties": False, "allOf": [{"patternProperties": {EVIL: {}}}]}, {LONG: 1},
+    ),
+    "references that double": (nested(40), {"x": 1}),
+    "questions for what is judged that double": (unevaluated(40), {"x": 1}),
+    "long lists that must hold no item twice": ({"properties": {"x": {"uniqueItems": True}}}, {"x": ROWS}),
+    "long lists of which each item is judged apart": (
+        {"properties": {"x": {"prefixItems": [{}], "unevaluatedItems": True}}}, {"x": ROWS * 10},
+    ),
+    "an error with a large value for each of many parts": ({"anyOf": [{"type": "string"}] * 10_000}, {"x": "y" * 1_000_000}),
+    "many choices for many items": (
+        {"properties": {"x": {"items": {"enum": [*range(50_000)]}}}}, {"x": [-1] * 50_000},
+    ),
+    "a schema that takes long to judge": (
+        {"properties": {"x": {}, **{f"p{n}": {"type": "string"} for n in range(20_000)}}}, {"x": 1},
+    ),
+    "anchors that are looked up again and again": (
+        {"properties": {"x": {"items": {"$ref": "#a"}}, "a": {"$anchor": "a"}, **{f"p{n}": {} for n in range(1_000)}}},
+        {"x": [1] * 5_000},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", HOSTILE)
+def test_no_schema_holds_the_process_for_long(attack: str) -> None:
+    schema, value = HOSTILE[attack]
+    validator = ArgumentValidator()
+    started = time.process_time()
+    validator.validate(Tool("shop", "paint", "", {"additionalProperties": True, **schema}), value)
+    validator.wrong_result(Tool("shop", "paint", "", {}, schema), value)
+    assert time.process_time() - started < 10
+
+
+def test_a_name_beside_patterns_is_left_to_the_server_and_the_rest_is_checked() -> None:
+    schema = {"properties": {"a": {"type": "integer"}}, "patternProperties": {"^x_": {}}, "additionalProperties": False}
+    assert check({"a": 1, "x_b": 2}, schema) == {"a": 1, "x_b": 2}
+    assert "is not of type 'integer'" in message({"a": "1"}, schema)
+
+
+def test_a_list_that_holds_an_item_twice_is_refused() -> None:
+    schema = {"properties": {"a": {"uniqueItems": True}}}
+    assert "non-unique" in message({"a": [{"x": 1, "y": 2}, {"y": 2, "x": 1}]}, schema)
+    assert check({"a": [1, True, "1", {"x": 1}]}, schema) == {"a": [1, True, "1", {"x": 1}]}
+
+
+def test_properties_that_no_part_has_judged_are_refused() -> None:
+    schema = {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False}
+    assert ArgumentValidator().wrong_result(Tool("s", "t", "", {}, schema), {"a": 1}) is None
+    assert "'b' was unexpected" in str(ArgumentValidator().wrong_result(Tool("s", "t", "", {}, schema), {"b": 1}))
+
+
+def test_a_large_result_is_checked_to_its_end() -> None:
+    row = {"type": "object", "properties": {name: {"type": "string"} for name in "abc"}, "required": ["a"]}
+    rows: list[dict[str, Any]] = [{"a": "x", "b": "y", "c": "z"} for _ in range(5_000)]
+    tool = Tool("s", "t", "", {}, {"type": "array", "items": row})
+    assert ArgumentValidator().wrong_result(tool, rows) is None
+    rows[-1]["b"] = 1
+    assert str(ArgumentValidator().wrong_result(tool, rows)).startswith("4999.b: 1 is not of type")
