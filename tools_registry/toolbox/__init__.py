@@ -92,10 +92,11 @@ def _listing(name: str) -> Listing:
 
 
 def _entries(workspace: Workspace, jobs: Jobs, now: Callable[[], datetime] | None) -> dict[str, list[Entry]]:
-    return {
+    rooms = {
         "files": files.Files(workspace).entries(),
         "text": text.Text(workspace, jobs).entries(),
         "tables": tables.Tables(workspace, jobs).entries(),
         "clock": clock.Clock(now).entries(),
         "units": units.Units(jobs).entries(),
     }
+    return {name: [entry.in_turn(workspace.writing) for entry in entries] for name, entries in rooms.items()}

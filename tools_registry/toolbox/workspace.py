@@ -9,15 +9,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from weakref import WeakValueDictionary
 
 from .beneath import open_beneath
 from .errors import ToolboxError
 
 READ_LIMIT_BYTES = 4 * 1024 * 1024
 _PATH_LIMIT_CHARS = 4096
+_WRITING: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_WRITING_GUARD = threading.Lock()
 
 
 class Workspace:
@@ -25,6 +29,9 @@ class Workspace:
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(os.path.abspath(root))
+        with _WRITING_GUARD:
+            self.writing = _WRITING.setdefault(os.path.realpath(self.root), threading.Lock())
+            """Held by each tool that changes files; one for all that work on this folder in this process."""
 
     def relative(self, path: str) -> str:
         """`path` as a normal relative posix path (`.` for the workspace itself); raises if it leads outside."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
-from atlas.tools_registry.toolbox import jobs, toolbox_functions
+from atlas.tools_registry.toolbox import ToolboxError, changes, jobs, text, toolbox_functions
+from atlas.tools_registry.toolbox.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,55 @@ def test_replace_counts_and_changes_all(tools, fails, workspace):
     assert tools["text.replace"]("docs/plan.md", "a.c", "x") == 0
     assert str(fails("text.replace", "notes.md", "", "x")) == "the text to replace is empty [invalid]"
     assert fails("text.replace", "gone.md", "a", "b").kind == "not_found"
+
+
+def test_changes_at_once_take_turns_also_those_of_another_run_on_the_same_workspace(tools, workspace, monkeypatch):
+    """The second one is started in the middle of the first, and given time to read what the first is about to change."""
+    other, write, read, read_too_early = toolbox_functions(workspace), text.write_text, Workspace.read_text, []
+    second = threading.Thread(target=lambda: other["text.replace"]("notes.md", "Ada", "Bob"))
+    second_reads = threading.Event()
+
+    def reads(*arguments):
+        if threading.current_thread() is second:
+            second_reads.set()
+        return read(*arguments)
+
+    def in_the_middle(*arguments):
+        if threading.current_thread() is not second:
+            second.start()
+            read_too_early.append(second_reads.wait(0.2))
+        return write(*arguments)
+
+    monkeypatch.setattr(text, "write_text", in_the_middle)
+    monkeypatch.setattr(Workspace, "read_text", reads)
+    assert tools["text.replace"]("notes.md", "milk", "bread") == 1
+    second.join()
+    assert read_too_early == [False]
+    assert (workspace / "notes.md").read_text() == "# Notes\nbuy bread\ncall Bob\n"
+
+
+def test_of_two_copies_to_one_place_the_second_is_told(tools, workspace, monkeypatch):
+    """The check that nothing is there and the writing belong together."""
+    write, failed = changes.write_bytes, []
+
+    def copy_the_other():
+        try:
+            tools["files.copy"]("sales.csv", "new")
+        except ToolboxError as problem:
+            failed.append(problem.kind)
+
+    second = threading.Thread(target=copy_the_other)
+
+    def in_the_middle(*arguments):
+        if threading.current_thread() is not second:
+            second.start()
+            second.join(0.2)
+        return write(*arguments)
+
+    monkeypatch.setattr(changes, "write_bytes", in_the_middle)
+    tools["files.copy"]("notes.md", "new")
+    second.join()
+    assert failed == ["exists"] and (workspace / "new").read_text().startswith("# Notes")
 
 
 @pytest.mark.parametrize("pattern", ["(", "[z-a]", "a{99999999999999999999}", "(?P<x>a)(?P<x>b)", "*"])
