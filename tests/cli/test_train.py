@@ -87,6 +87,15 @@ def test_critical_steps_carry_the_loss(train: Train, log: Log, selector: str):
     assert ("the data flow chose the steps" in err) == (selector == "counterfactual")  # there is no place to fork in
 
 
+def test_own_tasks_are_not_forked_in_vain_because_nobody_could_say_how_it_went(train: Train, log: Log, tmp_path: Path):
+    log.fill(HALF, turns=3, workspace=str(tmp_path), toolbox=True)
+    code, told, err = train("--recipe", "critical")
+    assert code == 0 and told["rows"] == 6, told
+    assert "to play: nothing to play" in err and "selecting steps" in err
+    assert "for 6 episodes the data flow chose the steps: nobody can say how its continuations went" in err
+    assert "6 episodes were left out of the supervised steps: failed, and nobody can say" in err
+
+
 def test_the_log_alone_is_reinforced_on_with_its_effective_sample_size(train: Train, log: Log):
     log.fill(HALF)
     code, told, _ = train("--recipe", "rubric", "--offline", "--reward", "outcome")

@@ -35,13 +35,19 @@ class PracticeTask:
 
 def practice_task(record: Record, home: Path, *, live: Sequence[str] = ()) -> PracticeTask:
     """The task of a logged episode in its safe place. Raises `NotPractisable` where there is none."""
-    origin = record.episode.settings.get("origin")
-    if isinstance(origin, str) and origin.partition("/")[0] in SHARES:
+    origin = suite_name(record)
+    if origin is not None:
         return world_practice(origin)
     place = recorded_place(record, home)
     if live:
         place = live_tools(live, place)
     return PracticeTask(f"episode:{record.episode.id}", record.episode.task, place)
+
+
+def suite_name(record: Record) -> str | None:
+    """The name of a logged task among those of the suites; None where it is a person's own."""
+    origin = record.episode.settings.get("origin")
+    return origin if isinstance(origin, str) and origin.partition("/")[0] in SHARES else None
 
 
 def world_practice(name: str) -> PracticeTask:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from ..practice.tasks import suite_name
 from .reinforce import STEPS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def forecast(options: TrainOptions, selection: Selection) -> Forecast:
 
 
 def _forks(options: TrainOptions, episodes: Sequence[Usable]) -> int:
-    """At every turn boundary but the last; the beginning is shared by the episodes of a task."""
-    starts = len({one.record.episode.settings.get("origin") or one.record.episode.task for one in episodes})
-    return options.continuations * (starts + sum(len(one.record.turns) - 1 for one in episodes))
+    """At every turn boundary but the last, in worlds only; the beginning is shared by the episodes of a task."""
+    forked = [(name, one) for one in episodes if (name := suite_name(one.record)) is not None]
+    starts = len({name for name, _ in forked})
+    return options.continuations * (starts + sum(len(one.record.turns) - 1 for _, one in forked))

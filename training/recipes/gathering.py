@@ -45,7 +45,7 @@ class Chosen:
     @property
     def fell_back(self) -> Counter[str]:
         """How many episodes were chosen from by the data flow instead, and why."""
-        return Counter(one.fell_back for one in self.selections if one.fell_back)
+        return Counter(one.fell_back for one in self.selections if one.fell_back and one.turns)
 
 
 @dataclass(slots=True)
@@ -129,6 +129,8 @@ async def _by_forks(one: Usable, pool: Pool, options: TrainOptions, counterfactu
         _take(chosen, one.record, picked)
         return
     chosen.selections.append(picked)
+    if picked.fell_back:
+        chosen.left_out[f"failed, and {picked.fell_back}"] += 1
     for flip in flips:
         if flip.record.episode.id in chosen.flipped:
             continue

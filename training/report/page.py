@@ -180,7 +180,7 @@ def _selection(selections: Sequence[Mapping[str, Any]], state: Mapping[str, Any]
         return ""
     kinds = Counter(f"{one['selector']} (version {one['version']})" for one in selections)
     categories = Counter(label["category"] or "none" for one in selections for label in one["labels"])
-    fell_back = Counter(one["fell_back"] for one in selections if one["fell_back"])
+    fell_back = Counter(one["fell_back"] for one in selections if one["fell_back"] and one["turns"])
     steps = sum(one["steps"] for one in selections)
     chosen = sum(len(one["turns"]) for one in selections)
     rows: list[tuple[str, Any]] = [("steps chosen", f"{chosen} of {steps} in {len(selections)} episodes")]

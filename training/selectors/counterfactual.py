@@ -4,7 +4,8 @@ A logged episode is forked at every turn boundary and the policy goes on from th
 continuations is the value of the boundary, and a step's weight is how much it changed that value (Q minus V). No strong
 closed model is needed. Failed episodes take part as well (after CSO, arXiv 2602.03412): where a continuation turns
 failure into success, that continuation is an episode of its own whose new step is verified to be the critical one.
-Where the beginning cannot be played again, or ends where nobody knows the outcome, the data flow of the journal decides.
+Where the beginning cannot be played again, or nobody could say how a continuation went (as of all tasks but those of
+generated worlds), the data flow of the journal decides for the successes, and the failures are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import EpisodeError
 from ..practice.forks import adopt, continuations
@@ -49,17 +50,25 @@ class Counterfactual:
         `task` None says that it has no safe place.
         """
         if task is None:
-            return replace(data_flow(record, share=self.share), fell_back="it has no safe place to be forked in"), []
+            return self._instead(record, solved, "it has no safe place to be forked in"), []
+        if task.world_task is None:  # before anything is played: no place but a generated world has a verdict
+            return self._instead(record, solved, "nobody can say how its continuations went"), []
         try:
             values, runs = await self._values(record, task, solved)
         except EpisodeError as problem:
-            return replace(data_flow(record, share=self.share), fell_back=f"a fork failed: {problem.message}"), []
+            return self._instead(record, solved, f"a fork failed: {problem.message}"), []
         if any(value is None for value in values):
-            reason = "its continuations leave the record, so their outcome is unknown"
-            return replace(data_flow(record, share=self.share), values=values, fell_back=reason), []
+            return self._instead(record, solved, "its continuations took too long", values=values), []
         known = [float(value or 0.0) for value in values]
         chosen = self._critical(record, known) if solved else self._turning_points(record, known)
         return chosen, [] if solved else _flips(runs, known)
+
+    def _instead(self, record: Record, solved: bool, why: str, **more: Any) -> Selected:
+        """What stands where forks tell nothing: the choice by data flow, and nothing of a failure, which is not imitated."""
+        found = data_flow(record, share=self.share)
+        if not solved:
+            found = replace(found, turns=frozenset(), labels=())
+        return replace(found, fell_back=why, **more)
 
     async def _values(
         self, record: Record, task: PracticeTask, solved: bool

@@ -43,7 +43,7 @@ class Selected:
     """Mean outcome from each turn boundary on, first that of the task itself, where the selector measured it."""
     notes: tuple[str, ...] = ()
     fell_back: str = ""
-    """Why another selector's choice stands here, where one does."""
+    """Why another selector's choice stands here, where one does; with no turns, why there is none of a failed episode."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from atlas.runtime.policies import ScriptedPolicy
 from atlas.training.outcomes import Selection, Usable
 from atlas.training.practice import practise
 from atlas.training.practice.rollouts import Manner
-from atlas.training.practice.tasks import world_practice
+from atlas.training.practice.tasks import practice_task, world_practice
+from atlas.training.recipes.forecast import forecast
 from atlas.training.recipes.gathering import Pool, choose_steps
 from atlas.training.recipes.options import TrainOptions
 from atlas.training.selectors.counterfactual import Counterfactual, flip_labels
@@ -100,3 +101,38 @@ def test_without_a_safe_place_the_data_flow_decides_and_says_so(make):
         selector = Counterfactual(Manner(ScriptedPolicy([]), store), store)
         chosen, _ = asyncio.run(selector.select(record, None, True))
     assert chosen.selector == "data_flow" and "no safe place" in chosen.fell_back
+
+
+@pytest.mark.parametrize("solved", [True, False])
+def test_where_nobody_can_say_how_a_fork_went_none_is_played_and_a_failure_gives_nothing(make, tmp_path, solved):
+    settings = {"workspace": str(tmp_path), "toolbox": True}
+    record = make.record([make.turn(1, "x = 1"), make.turn(2, "answer(x)", answered=True)], settings=settings)
+    with EpisodeStore(None) as store:
+        selector = Counterfactual(Manner(ScriptedPolicy([]), store), store)
+        chosen, flips = asyncio.run(selector.select(record, practice_task(record, tmp_path), solved))
+        assert store.ids() == [] and not flips
+    assert "nobody can say how its continuations went" in chosen.fell_back
+    assert bool(chosen.turns) == bool(chosen.labels) == solved
+
+
+def test_of_what_could_not_be_forked_successes_are_chosen_from_and_failures_left_out(make):
+    record = make.record([make.turn(1, "x = 1"), make.turn(2, "answer(x)", answered=True)])
+    with EpisodeStore(None) as store:
+        chosen = asyncio.run(choose_steps(
+            Selection([Usable(record, solved, "rated", True) for solved in (True, False, False)]), Pool(),
+            TrainOptions(recipe="critical"), policy=None,
+            counterfactual=Counterfactual(Manner(ScriptedPolicy([]), store), store), told=lambda *_: None,
+        ))  # fmt: skip
+    assert sum(chosen.fell_back.values()) == 1
+    assert chosen.left_out["failed, and it has no safe place to be forked in"] == 2
+
+
+def test_the_forecast_counts_the_forks_that_are_played(make):
+    def episode(**settings):
+        return Usable(make.record([make.turn(n, "x = 1") for n in (1, 2, 3)], settings=settings), True, "rated", True)
+
+    options = TrainOptions(recipe="critical", continuations=4, eval_limit=0)
+    own = [episode(workspace="/w"), episode(workspace="/w", origin="my-tasks/3")]
+    assert forecast(options, Selection(own)).plays["forks"] == 0
+    of_world = [episode(origin="worlds/practice/0/1")] * 2
+    assert forecast(options, Selection([*own, *of_world])).plays["forks"] == 4 * (1 + 2 + 2)
