@@ -30,7 +30,7 @@ class ArgumentValidator:
         named = _original_names(tool, arguments)
         properties, required = tool.properties, tool.required
         sent = {name: value for name, value in named.items()
-                if not (value is None and name not in required and _refuses_null(properties.get(name)))}
+                if not (value is None and name not in required and self._refuses_null(tool, properties.get(name)))}
         _check_missing(tool, sent)
         self._check_schema(tool, sent)
         return sent
@@ -55,6 +55,11 @@ class ArgumentValidator:
         error = check.error(sent) if check is not None else None
         if error is not None:
             raise _schema_error(tool, error)
+
+    def _refuses_null(self, tool: Tool, part: Any) -> bool:
+        check = self._check(tool)
+        known = check.refuses(part, None) if check is not None else None
+        return _seems_to_refuse_null(part) if known is None else known
 
     def _check(self, tool: Tool) -> SchemaCheck | None:
         known = self._compiled.get(tool.full_name)
@@ -136,7 +141,8 @@ def _error(tool: Tool, message: str, mend: str) -> ArgumentError:
     return ArgumentError(f"{tool.full_name}: {message}{takes}", where=tool.full_name, mend=mend)
 
 
-def _refuses_null(schema: Any) -> bool:
+def _seems_to_refuse_null(schema: Any) -> bool:
+    """By its plainest words: for a schema that cannot be compiled."""
     if not isinstance(schema, dict):
         return False
     kind = schema.get("type")
@@ -146,5 +152,5 @@ def _refuses_null(schema: Any) -> bool:
         return "null" not in kind
     parts = schema.get("anyOf", schema.get("oneOf"))
     if isinstance(parts, list):
-        return all(_refuses_null(part) for part in parts)
+        return all(_seems_to_refuse_null(part) for part in parts)
     return isinstance(schema.get("enum"), list) and None not in schema["enum"]

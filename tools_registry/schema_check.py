@@ -17,6 +17,7 @@ MOST_STEPS = 200_000
 """About a second of checking; ten thousand rows of a table take half of it."""
 _MOST_STEPS_FOR_A_SCHEMA = 400_000
 """A schema is judged itself once; one of 1,500 parameters takes as many."""
+_MOST_STEPS_FOR_A_PART = 2_000
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _REFERENCE_STEPS = 10
 _CHARS_A_STEP = 64
@@ -41,6 +42,14 @@ class SchemaCheck:
         try:
             return _first_error(self._validator, value)
         except Exception:  # an unresolvable or endless reference: the server is the judge then
+            return None
+
+    def refuses(self, part: object, value: object) -> bool | None:
+        """Whether a `part` of the schema refuses `value`, with all that it refers to; None where that cannot be known."""
+        _LEFT.set([_MOST_STEPS_FOR_A_PART])
+        try:
+            return next(self._validator.descend(value, part), None) is not None
+        except Exception:
             return None
 
 

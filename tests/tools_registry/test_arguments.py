@@ -190,3 +190,29 @@ def test_a_large_result_is_checked_to_its_end() -> None:
     assert ArgumentValidator().wrong_result(tool, rows) is None
     rows[-1]["b"] = 1
     assert str(ArgumentValidator().wrong_result(tool, rows)).startswith("4999.b: 1 is not of type")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"$ref": "#/$defs/E"},
+        {"$ref": "#/$defs/R"},
+        {"allOf": [{"$ref": "#/$defs/E"}, {"description": "A colour."}]},
+        {"const": "a"},
+        {"anyOf": [{"const": "a"}, {"$ref": "#/$defs/E"}]},
+        {"type": ["string", "null"], "enum": ["a", "b"]},
+        {"not": {"type": "null"}},
+    ],
+)
+def test_a_none_that_the_stub_offers_is_left_out_however_the_schema_refuses_it(part: Any) -> None:
+    definitions = {"E": {"type": "string", "enum": ["a", "b"]}, "R": {"$ref": "#/$defs/E"}}
+    assert check({"c": None}, {"properties": {"c": part}, "$defs": definitions}) == {}
+
+
+def test_a_none_that_a_referred_schema_takes_is_sent() -> None:
+    definitions = {"E": {"type": ["string", "null"]}}
+    assert check({"c": None}, {"properties": {"c": {"$ref": "#/$defs/E"}}, "$defs": definitions}) == {"c": None}
+
+
+def test_a_none_is_left_out_by_its_type_where_the_rest_of_the_schema_is_none() -> None:
+    assert check({"c": None}, {"properties": {"c": {"type": "string"}, "d": {"type": "strnig"}}}) == {}
