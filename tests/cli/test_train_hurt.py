@@ -14,12 +14,13 @@ import pytest
 
 from atlas.runtime import Runtime
 from atlas.runtime.episodes import EpisodeStore, open_store
+from atlas.runtime.episodes.codec import pack_floats
 from atlas.runtime.policies.llama import LlamaPolicy
 from atlas.training.rubrics import RubricStore
 from atlas.training.rubrics.files import parse_rubric
 
 from .trained import nest as nests
-from .trained.commands import Nest, losses
+from .trained.commands import Ended, Nest, losses
 from .trained.logs import Log, tiny_model
 
 HALF = [1.0, 0.0] * 6
@@ -83,6 +84,28 @@ def test_a_disk_that_fills_leaves_no_half_adapter_and_the_run_goes_on_when_there
     assert str(atlas_home) in error["where"] and no_adapter(atlas_home)
     done = nest.train(atlas_home, "--resume")
     assert done.code == 0 and Path(done.told["adapter"]).is_file()
+
+
+OTHERWISE = ("is not the one that wrote these episodes", "k3")
+
+
+def stopped_before_a_step(done: Ended, run: Path) -> bool:
+    """It ended because trainer and policy differ, and nothing was learned."""
+    error = done.told["error"]["message"]
+    return done.code == 1 and all(word in error for word in OTHERWISE) and not (run / "metrics.jsonl").exists()
+
+
+def test_logged_tokens_that_the_model_scores_otherwise_stop_a_run_on_the_log_alone(
+    nest: Nest, model: Path, atlas_home: str, tmp_path: Path
+):
+    log = Log(atlas_home, model)
+    log.fill(HALF)
+    with open_store(log.home) as store, store.transaction() as connection:
+        for row in connection.execute("SELECT episode, turn, generated_tokens FROM turns").fetchall():
+            wrong = pack_floats([-3.0] * row[2])
+            connection.execute("UPDATE turns SET logprobs = ? WHERE episode = ? AND turn = ?", (wrong, row[0], row[1]))
+    asked = ["--model", str(model), *SMALL, "--steps", "1", "--recipe", *OFFLINE]
+    assert stopped_before_a_step(nest.train(atlas_home, *asked, "--out", str(tmp_path)), tmp_path)
 
 
 MAIL = Path(__file__).parents[1] / "mail_server.py"
@@ -190,6 +213,14 @@ def test_reinforcement_killed_in_a_step_goes_on_with_the_journalled_rollouts(
     done = nest.train(atlas_home, "--resume", "--out", str(hurt), **more)
     assert done.code == 0 and (hurt / "rollouts.jsonl").read_text().splitlines()[: len(journalled)] == journalled
     assert losses(hurt) == losses(whole) and len(losses(whole)) == 3
+
+
+def test_rollouts_that_the_trainer_scores_otherwise_stop_the_run(nest: Nest, mail: Mail, atlas_home: str, tmp_path: Path):
+    done = nest.train(
+        atlas_home, *mail.asked, "--steps", "1", "--recipe", "rubric", "--out", str(tmp_path / "run"),
+        cwd=mail.workspace, replies=[SENDS, LOOKS, NOTHING, LOOKS], logprob=-3.0,
+    )  # fmt: skip
+    assert stopped_before_a_step(done, tmp_path / "run"), done
 
 
 def practised(run: Path) -> list[str]:

@@ -53,6 +53,15 @@ def test_a_killed_run_goes_on_to_the_losses_of_one_that_was_not(
     assert losses(hurt) == losses(whole[0]) and [phase for phase, *_ in losses(hurt)].count("route") == 3
 
 
+def test_a_run_of_the_router_that_the_trainer_scores_otherwise_stops_before_it_is_learned_from(
+    nest: Nest, model: Path, home: Path, tmp_path: Path
+):
+    asked = [*SMALL, "--demonstrations", "0", "--model", str(model), "--out", str(tmp_path)]
+    done = nest.train(home, *asked, replies=STEPS, logprob=-3.0)
+    assert done.code == 1 and "is not the one that wrote these episodes" in done.told["error"]["message"], done
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
 def test_every_part_of_the_reward_is_on_record_and_on_the_page(whole: tuple[Path, Any]):
     hurt = whole[0]
     lines = [json.loads(line) for line in (hurt / "metrics.jsonl").read_text().splitlines()]

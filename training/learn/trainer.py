@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from . import objective
 from .critic import PREFIX, Critic, ValueHead
 from .data import batch, fingerprint
 from .log import RunLog
-from .metrics import StepMetrics, by_turn, peak_memory_mb, policy_shares, warnings_of
+from .metrics import Ratios, StepMetrics, by_turn, peak_memory_mb, policy_shares, ratios_of, warnings_of
 from .runner import Pass, Runner
 from .settings import LearnSettings
 from .terms import RL, SCORE, Counts, Floats, Terms, needed, score_terms, terms_of
@@ -152,6 +153,15 @@ class Trainer:
         values = self._scores(rows, terms, base=base)
         return [values[terms.row == number].tolist() for number in range(len(rows))]
 
+    def ratios(self, rows: Sequence[Row]) -> Ratios:
+        """How far the policy is now from the one that wrote these rows, over the tokens that a step would reinforce."""
+        terms, _ = terms_of(rows, self.settings, [self._is_stale(row) for row in rows])
+        own = terms.where(terms.kind == RL)
+        if not len(own):
+            return Ratios()
+        scored = replace(own, kind=np.full(len(own), SCORE))
+        return ratios_of(self._scores(rows, scored, base=False), own.behaviour)
+
     def values(self, rows: Sequence[Row]) -> list[list[float]]:
         """Of each row the critic's value of the state that each sampled token was sampled in; 0 at other tokens."""
         if self._head is None:
@@ -186,8 +196,8 @@ class Trainer:
     def _with_reference(self, rows: Sequence[Row], terms: Terms) -> Terms:
         chosen = np.nonzero(terms.kind == RL)[0]
         values = np.zeros(len(terms))
-        scored = terms.where(chosen)
-        values[chosen] = self._scores(rows, Terms(**_columns(scored) | {"kind": np.full(len(scored), SCORE)}), base=True)
+        scored = replace(terms.where(chosen), kind=np.full(len(chosen), SCORE))
+        values[chosen] = self._scores(rows, scored, base=True)
         return terms.with_reference(values)
 
     def _clipped_norm(self, rows: Sequence[Row], terms: Terms, logprobs: Floats, loss: float) -> float:
@@ -245,10 +255,6 @@ class Trainer:
             f"the checkpoint does not fit: {problem}", where=str(self.folder / files.FILE),
             mend="go on with the same settings, or begin in another folder",
         )  # fmt: skip
-
-
-def _columns(terms: Terms) -> dict[str, Any]:
-    return {name: getattr(terms, name) for name in Terms.__slots__}
 
 
 def _prepared(model: nn.Module, settings: LearnSettings, device: str) -> nn.Module:

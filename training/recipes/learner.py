@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _CHECKED_SEQUENCES = 4
 """Episodes on which trainer and llama.cpp are compared before an adapter is exported."""
+_CHECKED_ROWS = 8
+"""Rows whose logged tokens are scored again before the first step."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,23 @@ class Learner:
         room = _CHECKED_SEQUENCES - len(self.specimens)
         if room > 0:
             self.specimens += [row.ids for row in sorted(rows, key=lambda row: len(row.ids))[:room]]
+
+    def check_served(self, trainer: Trainer, rows: Sequence[Row]) -> None:
+        """Before a phase's first step: the trainer scores what the served weights, its own, have just written as they did.
+
+        Raises `Disagreement`.
+        """
+        from ..learn import preflight
+
+        if not trainer.step_number:
+            preflight(trainer, rows, most_rows=_CHECKED_ROWS)
+
+    def check_base(self, trainer: Trainer, rows: Sequence[Row]) -> None:
+        """The same for logged rows of the base model, scored without the adapter: a phase before may have taught it."""
+        from ..learn import preflight
+
+        with self.model.disable_adapter():
+            preflight(trainer, [row for row in rows if row.adapter_hash is None], most_rows=_CHECKED_ROWS)
 
     def serve(self, version: str) -> None:
         """Export the weights as they are now, and practise with them from here on."""

@@ -79,6 +79,7 @@ class Online:
         rows, line = await self._scored(names, groups)
         if rows:
             self.learner.remember(rows)
+            self.learner.check_served(trainer, rows)
             line = trainer.step(rows).to_json() | line
             self.rows += len(rows)
         self.history.append(plain(line | {"phase": "reinforce", "step": number + 1}))

@@ -115,7 +115,8 @@ async def relearn(learner: Learner, rows: Sequence[Row], told: Told) -> Phase:
     per_epoch = max(1, math.ceil(len(rows) / options.step_rows))
     steps = options.steps or per_epoch * options.epochs
     trainer = learner.trainer("replay", settings(learner, steps))
-    trainer.restore()
+    if not trainer.restore():
+        learner.check_base(trainer, rows)
     learner.remember(rows)
     history = list(trainer.extra.get("history", []))
     learner.folder.go_back("metrics.jsonl", "replay", history)
@@ -141,13 +142,9 @@ async def relearn(learner: Learner, rows: Sequence[Row], told: Told) -> Phase:
 
 
 def effective(trainer: Trainer, rows: Sequence[Row]) -> dict[str, float]:
-    """Effective sample size of the importance weights, as a share of the sampled tokens, and how far the policy is."""
-    ratios = []
-    for row, values in zip(rows, trainer.logprobs(rows), strict=True):
-        sampled = [place for place, one in enumerate(row.loss_mask) if one]
-        ratios += [value - row.behaviour_logprob[place] for place, value in zip(sampled, values, strict=True)]
-    weights = [math.exp(max(-20.0, min(20.0, ratio))) for ratio in ratios]
-    square = sum(weight * weight for weight in weights)
-    share = sum(weights) ** 2 / (len(weights) * square) if square else 0.0
-    return {"effective_share": share, "effective_tokens": share * len(weights), "tokens": float(len(weights)),
-            "k3": sum(math.exp(min(20.0, one)) - one - 1 for one in ratios) / max(1, len(ratios))}  # fmt: skip
+    """Effective sample size of the importance weights, as a share of the reinforced tokens, and how far the policy is."""
+    found = trainer.ratios(rows)
+    return {
+        "effective_share": found.effective_share, "effective_tokens": found.effective_share * found.tokens,
+        "tokens": float(found.tokens), "k3": found.k3,
+    }  # fmt: skip

@@ -92,6 +92,7 @@ class Routed:
         rows, line = self._rewarded(trainer, runs)
         if rows:
             self.learner.remember(rows)
+            self.learner.check_served(trainer, rows)
             line = self._learn(trainer, rows, number) | line
             self.rows += len(rows)
         self.history.append(plain(line | {"phase": PHASE, "step": number + 1}))

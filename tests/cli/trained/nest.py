@@ -2,7 +2,8 @@
 
 A line of standard input is an order: `{"arguments", "home", "cwd", "out", "err", "hurt"}`. `hurt` says what befalls the
 process: `{"what": "kill" | "nan" | "full", "phase", "step", "bytes"}`; `replies` are what the policy says in place of what
-it would sample, one after the other. The answer is the process id, then its exit code.
+it would sample, one after the other, with `logprob` as that of each token (unknown without). The answer is the process id,
+then its exit code.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def hurt(what: str, phase: str = "", step: int = 0, bytes: int = 0) -> None:
     Trainer.save, Learner.save = crowded(kept, "checkpoint"), crowded(save, "save")  # type: ignore[method-assign]
 
 
-def speak(replies: list[str]) -> None:
+def speak(replies: list[str], logprob: float | None = None) -> None:
     """Have the policy say these in turn, as if it had sampled them."""
     from atlas.runtime.policies.base import Proposal
     from atlas.runtime.policies.llama import LlamaPolicy
@@ -64,7 +65,8 @@ def speak(replies: list[str]) -> None:
         ids = self.template.tokenizer.encode(text)
         settings = {"temperature": sampling.temperature, "greedy": sampling.temperature == 0}
         settings |= {"top_p": 1.0, "top_k": 0, "min_p": 0.0}
-        return Proposal(text, ids, None, [-1.0] * len(ids), len(prompt), len(ids), sampler=settings)
+        raw = None if logprob is None else [logprob] * len(ids)
+        return Proposal(text, ids, raw, [-1.0] * len(ids), len(prompt), len(ids), sampler=settings)
 
     LlamaPolicy._generate = said  # type: ignore[method-assign, assignment]
 
@@ -80,7 +82,7 @@ def child(order: dict[str, Any]) -> int:
     if order.get("hurt"):
         hurt(**order["hurt"])
     if order.get("replies"):
-        speak(order["replies"])
+        speak(order["replies"], order.get("logprob"))
     from atlas.cli import invoke
 
     return invoke(order["arguments"])
