@@ -19,7 +19,7 @@ from .limits import Limits
 from .link import Link, WorkerGone
 from .outcome import ErrorInfo, Outcome
 from .program import Call, Program
-from .wire import Shape, shapes, tool_specs
+from .wire import Shape, encode_text, shapes, tool_specs
 
 CallFunction = Callable[[str, dict[str, Any]], Any]
 Tools = Mapping[str, Mapping[str, Any]]
@@ -297,19 +297,21 @@ class Sandbox:
         # a schema is not looked at again while it is the same object; what the worker knows already is not sent again
         told = (tools, frozenset(read_only))
         if told != self._told:
-            message["tools"] = specs = tool_specs(tools, read_only)
-            self._told, self._shapes = (dict(tools), told[1]), shapes(specs)
+            message["tools"] = tool_specs(tools, read_only)
         if self._sent_limits:
             self._refill()  # not before the first program, which is waited for
         else:
-            self._sent_limits = True
             message["limits"] = {name: getattr(self.limits, name) for name in _TOLD}
         if read_only:
             message["ahead"] = [self.limits.max_in_flight, self.limits.max_in_flight_per_server]
+        message, frame = encode_text(message)
+        self._sent_limits = True  # and the tools: not before it is certain that the worker will be told
+        if "tools" in message:
+            self._told, self._shapes = (dict(tools), told[1]), shapes(message["tools"])
         program = Program(self.limits, self._shapes, now, first_id=self._next_id, cpu_before=link.cpu_seconds(),
                           incoming=link.incoming)  # fmt: skip
         self._program = program
-        link.queue(encode(message))
+        link.queue(frame)
         return program, link
 
     def _call_now(self, program: Program, call: CallFunction, made: Call) -> bytes:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from .frames import encode, make_encoder
+from .frames import encode, make_encoder, without_surrogates
 from .literal_types import literal_types
 
 
@@ -33,6 +33,15 @@ def encode_result(number: int, value: Any) -> bytes:
         return encode(json.loads(text), _RESULTS)
 
 
+def encode_text(message: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """A message and its frame; half a character, which a listing may hold, is replaced in both."""
+    try:
+        return message, encode(message)
+    except UnicodeEncodeError:
+        whole: dict[str, Any] = without_surrogates(message)
+        return whole, encode(whole)
+
+
 def tool_spec(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What a worker must know of a tool's JSON Schema: parameter names, required ones first."""
     properties = schema.get("properties")
@@ -42,8 +51,9 @@ def tool_spec(schema: Mapping[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "parameters": sorted(names, key=lambda name: name not in needed), "required": len(needed),
     }
-    if isinstance(schema.get("x-variadic"), str):
-        spec["variadic"] = schema["x-variadic"]
+    variadic = schema.get("x-variadic")
+    if isinstance(variadic, str) and variadic in names:
+        spec["variadic"] = variadic
     types = literal_types(properties)
     if types:
         spec["types"] = types

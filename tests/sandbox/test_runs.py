@@ -65,6 +65,12 @@ def test_a_variadic_tool_collects_its_arguments(sandbox: Sandbox):
     assert _run(sandbox, "load_tools()").value == {"names": []}
 
 
+def test_a_variadic_that_is_no_parameter_is_none():
+    with Sandbox() as sandbox:
+        outcome = sandbox.run("demo.x('b')", {"demo.x": {"properties": {"a": {}}, "x-variadic": "zz"}}, support.give_back)
+        assert outcome.value == {"a": "b"}
+
+
 def test_a_tool_that_names_no_parameters_takes_any(sandbox: Sandbox):
     assert _run(sandbox, "crm.find(city='Rome', **{'max': 3})").value == {"city": "Rome", "max": 3}
 
@@ -110,6 +116,32 @@ def test_tools_may_differ_from_run_to_run():
         assert sandbox.run("a.x()", {"a.x": {}}, lambda tool, arguments: tool).value == "a.x"
         assert sandbox.run("b.y()", {"b.y": {}}, lambda tool, arguments: tool).value == "b.y"
         assert sandbox.run("a.x()", {"b.y": {}}, lambda tool, arguments: tool).status == "refused"
+
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize("tools", [
+    {"demo.half": {"type": "object", "properties": {"a": {"type": "string", "enum": ["b", HALF]}}}},
+    {"demo.half": {"type": "object", "properties": {"a": {}, "x" + HALF: {}}}},
+    {"demo.half": {"properties": {"a": {}}}, "demo.x" + HALF: {}},
+])  # fmt: skip
+def test_half_a_character_in_what_is_known_of_a_tool_harms_no_program(tools: dict[str, Any]):
+    with Sandbox() as sandbox:
+        outcome = sandbox.run("demo.half(a='b')", tools, support.give_back)
+        assert (outcome.status, outcome.value) == ("ok", {"a": "b"})
+        support.works(sandbox)
+
+
+def test_tools_that_cannot_be_told_leave_the_next_program_alone():
+    class Broken(dict[str, Any]):
+        def get(self, *arguments: Any) -> Any:
+            raise LookupError("broken")
+
+    with Sandbox() as sandbox:
+        with pytest.raises(LookupError):
+            sandbox.run("1", {"demo.echo": Broken()}, support.give_back)
+        support.works(sandbox)
 
 
 def test_a_tool_never_hides_a_builtin():
