@@ -115,6 +115,12 @@ def weights_of(rubric: Rubric) -> dict[str, float]:
     }
 
 
+def scored_by_programs(rubric: Rubric) -> bool:
+    """Whether programs alone score enough of a rubric for a total, where there is no judge and nobody knows the outcome."""
+    told = {one.id: 1.0 if one.check is not None and one.check.kind != "solved" else None for one in rubric.criteria}
+    return _mean(told, weights_of(rubric)) is not None
+
+
 async def _generic(record: Record, judge: Judge) -> Reward:
     scores = await judge.dimensions(record)
     weights: dict[str, float] = {str(name): weight for name, weight in CATEGORY_WEIGHTS.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from atlas.cli import invoke
 from atlas.runtime.episodes import open_store
 from atlas.runtime.episodes.codec import pack_floats, pack_ids
 from atlas.training.rubrics import RubricStore, plain_rubric
+from atlas.training.rubrics.files import parse_rubric
 
 from .trained.logs import Log, tiny_model
 
@@ -188,6 +190,37 @@ def test_a_rubric_that_weighs_nothing_or_contradicts_itself_is_told_before_anyth
     error = refused(train("--recipe", "full"), 2, words)
     assert str(path) in error["where"]
     nothing_left(atlas_home)
+
+
+CHECKED = """task = "How many words are in file 1?"
+
+[[criteria]]
+category = "tool"
+text = "It reads a file"
+check = { kind = "called", tools = ["files.read"] }
+"""
+
+
+@pytest.mark.parametrize(("recipe", "reward"), [("rubric", "rubric"), ("full", "rubric"), ("rubric", "outcome")])
+def test_own_tasks_that_nobody_could_score_are_told_before_anything_is_played(
+    train: Train, log: Log, atlas_home: str, tmp_path: Path, recipe: str, reward: str
+):
+    log.fill(HALF, workspace=str(tmp_path), toolbox=True)
+    told = train("--recipe", recipe, "--reward", reward)
+    error = refused(told, 2, "none of the 3 tasks", "--judge SPEC", "docs/rubrics.md")
+    assert ("whether it solved" in error["message"]) == (reward == "outcome")
+    nothing_left(atlas_home)
+
+
+def test_only_the_tasks_whose_rubric_programs_can_score_are_practised_without_a_judge(
+    train: Train, log: Log, atlas_home: str, tmp_path: Path
+):
+    log.fill(HALF, workspace=str(tmp_path), toolbox=True)
+    RubricStore(Path(atlas_home)).put(parse_rubric(tomllib.loads(CHECKED), where="test"))
+    code, told, _ = train("--recipe", "rubric", "--group", "2", "--tasks", "1", "--out", str(tmp_path / "run"))
+    assert code == 2 and "all rollouts" in told["error"]["message"]  # of a random model, which never calls a tool
+    state = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert len(state["tasks"]) == 1 and any(note.startswith("2 tasks are not practised") for note in state["notes"])
 
 
 def test_a_judge_that_was_never_calibrated_is_told_before_anything_is_learned(train: Train, log: Log, atlas_home: str):

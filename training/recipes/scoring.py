@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import UsageError
 from ..practice.places import WorldPlace, made_world
-from ..rewards import Reward, advantages, reward_of
+from ..rewards import Reward, advantages, reward_of, scored_by_programs
 from ..rubrics import Rubric, RubricStore, plain_rubric, rubric_of_world
 from .metrics import mean
 
@@ -41,6 +41,14 @@ class Scorer:
         if task.name not in self._rubrics:
             self._rubrics[task.name] = RubricStore(self.home).get(task.text) or _made(task)
         return self._rubrics[task.name]
+
+    def can_score(self, task: PracticeTask) -> bool:
+        """Whether rollouts of a task can be scored: by its world, by the judge, or by the programs of its rubric."""
+        if task.world_task is not None:
+            return True
+        if self.kind == "outcome":
+            return False
+        return self.judge is not None or scored_by_programs(self.rubric_of(task))
 
     async def group(self, records: Sequence[Record | None], rubric: Rubric) -> ScoredGroup:
         """Rewards and advantages of the rollouts of one task; None stands for one that left the record."""

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 LEAST_TRIAL = 30
 """Held-out tasks that a promotion must rest on."""
+_SCORED = (
+    "with --reward rubric name --judge SPEC, or write rubrics (docs/rubrics.md); --offline takes the outcomes of the log"
+)
 
 
 @dataclass(slots=True)
@@ -165,6 +168,8 @@ class _Run:
         pool = self._pool(selection)
         async with AsyncExitStack() as stack:
             scorer = await self._scorer(pool, stack) if self.options.reinforces else None
+            if scorer is not None and not self.options.offline and not self.folder.state().get("tasks"):
+                self._leave_out_unscored(pool, scorer)
             self.gathered = True
             return await self._learn(policy, selection, pool, log, practice, scorer, suite)
 
@@ -273,9 +278,7 @@ class _Run:
             return list(read_dataset(kept))
         selector = await self._selecting_policy(manner.policy)
         try:
-            counterfactual = Counterfactual(
-                manner, log, self.options.share, self.options.continuations, self.options.seed
-            )
+            counterfactual = Counterfactual(manner, log, self.options.share, self.options.continuations, self.options.seed)
             chosen = await choose_steps(
                 selection, pool, self.options, policy=selector, counterfactual=counterfactual, told=self.told
             )
@@ -323,6 +326,24 @@ class _Run:
             for text in dict.fromkeys(task.text for task in pool.tasks.values()):
                 rubrics.get(text)
         return Scorer(self.options.reward, self.home, judge)
+
+    def _leave_out_unscored(self, pool: Pool, scorer: Scorer) -> None:
+        """Practise no task that nobody could score. Raises `PracticeError` where none is left, before anything is played."""
+        unscored = [name for name, task in pool.once.items() if not scorer.can_score(task)]
+        if not unscored:
+            return
+        why = (
+            "outside generated worlds nobody can say of a rollout whether it solved its task" if scorer.kind == "outcome"
+            else "they are of no generated world, no judge is named, and programs tell less than half of their rubric"
+        )  # fmt: skip
+        if len(unscored) == len(pool.once):
+            raise PracticeError(
+                f"none of the {len(unscored)} tasks can be practised: {why}", where=f"--reward {scorer.kind}", mend=_SCORED
+            )
+        for name in unscored:
+            del pool.once[name]
+        self._note(f"{len(unscored)} tasks are not practised: {why}")
+        self.folder.note(notes=self.notes)
 
     async def _reinforce(
         self, learner: Learner, selection: Selection, pool: Pool, practice: EpisodeStore, ledger: Ledger, scorer: Scorer
