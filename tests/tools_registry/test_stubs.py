@@ -1,6 +1,7 @@
 """Stubs: one line of valid Python for any listing."""
 
 import ast
+import time
 from typing import Any
 
 import pytest
@@ -149,3 +150,35 @@ def test_hostile_listings_stay_in_two_lines_of_a_prompt() -> None:
 def test_no_schema_crashes(schema: dict[str, Any], output: Any) -> None:
     check(stub(tool(schema, "", output)))
     check_prompt(prompt_stub(tool(schema, "Does it.", output)))
+
+
+def widening(part: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose every part refers twelve times to the whole."""
+    schema = {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"anyOf": [part] * 12}}}
+    return {**schema, "properties": {**schema["properties"], "b": {"type": "string"}}, "required": ["a"]}
+
+
+WIDE = {f"p{n}": {} for n in range(20_000)}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        widening({"allOf": [{"$ref": "#/$defs/A"}]}),
+        widening({"allOf": [{"$ref": "#/$defs/A"}] * 12}),
+        widening({"type": "array", "items": {"anyOf": [{"allOf": [{"$ref": "#/$defs/A"}]}] * 12}}),
+        widening({"$ref": "#/" + "x/" * 200_000}),
+        widening({"enum": [{"a": [["x" * 10_000]] * 20}], "allOf": [{"$ref": "#/$defs/A"}]}),
+        {"properties": {"a": {"anyOf": [{"anyOf": [{"allOf": [{"$ref": "#/$defs/W"}] * 12}] * 12}] * 12}},
+         "$defs": {"W": {"properties": WIDE}}},
+    ],
+)  # fmt: skip
+def test_no_schema_takes_long_to_write_a_stub_for(schema: Any) -> None:
+    started = time.process_time()
+    check(stub(tool(schema, output=schema)))
+    assert time.process_time() - started < 3
+
+
+def test_a_default_of_many_small_parts_is_shown_and_a_large_one_is_not() -> None:
+    schema = {"properties": {"a": {"default": {"b": [1, 2, {"c": "d"}]}}, "e": {"default": [["x" * 50]]}}}
+    assert stub(tool(schema)) == "def s.t(a: object = {'b': [1, 2, {'c': 'd'}]}, e: object = ...)"
