@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from .errors import ToolboxError
@@ -57,15 +58,21 @@ def walk_files(
     limit: int = _ENTRIES_LIMIT,
     strict: bool = True,
 ) -> Iterator[str]:
-    """Relative paths of all regular files beneath a folder; folders behind links are not entered."""
+    """Relative paths of all regular files beneath a folder; folders behind links are not entered.
+
+    One that cannot be opened (no permission, or gone meanwhile) is left out, unless it is `folder` itself.
+    """
     waiting, seen = [(folder, 1)], 0
     while waiting:
         here, level = waiting.pop()
-        with (
-            workspace.opened(here, os.O_RDONLY | os.O_DIRECTORY) as descriptor,
-            os.scandir(descriptor) as entries,
-        ):
-            for entry in entries:
+        with ExitStack() as opened:
+            try:
+                descriptor = opened.enter_context(workspace.opened(here, os.O_RDONLY | os.O_DIRECTORY))
+            except ToolboxError:
+                if here == folder:
+                    raise
+                continue
+            for entry in opened.enter_context(os.scandir(descriptor)):
                 seen += 1
                 if seen > limit:
                     if strict:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
 from atlas.tools_registry.toolbox import ToolboxError, toolbox_functions
+from atlas.tools_registry.toolbox.folders import walk_files
+from atlas.tools_registry.toolbox.workspace import Workspace
 
 
 def test_list_names_folders_with_a_slash_in_order(tools):
@@ -184,3 +187,22 @@ def test_names_that_are_not_utf8_are_listed_readably(tools, workspace):
     (workspace / os.fsdecode(b"caf\xe9.txt")).write_text("x")
     assert "caf\ufffd.txt" in tools["files.list"]()
     assert tools["files.find"]("caf*") == ["caf\ufffd.txt"]
+
+
+def test_a_folder_that_vanishes_during_a_search_is_left_out(workspace):
+    (workspace / "kept").mkdir()
+    (workspace / "kept" / "one.txt").touch()
+    walk = walk_files(Workspace(workspace))
+    found = [next(walk)]
+    shutil.rmtree(workspace / "docs")
+    assert "kept/one.txt" in [*found, *walk]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_is_left_out_unless_it_is_the_one_asked_for(tools, fails, workspace):
+    (workspace / "docs" / "old").chmod(0)
+    try:
+        assert tools["files.find"]("**/*.md") == ["docs/plan.md", "notes.md"]
+        assert fails("files.find", "docs/old/*").kind == "denied"
+    finally:
+        (workspace / "docs" / "old").chmod(0o700)
