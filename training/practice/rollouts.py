@@ -57,6 +57,8 @@ class Manner:
     split: str = "practice"
     version: str = ""
     """Of the policy, where its own identity does not tell: part of the ledger's keys."""
+    adapted: bool = True
+    """False where others do the work: the policy's adapter, which changes while it learns, is no part of the keys then."""
     seconds: float = ROLLOUT_SECONDS
 
 
@@ -144,7 +146,8 @@ def _fresh(task: PracticeTask, manner: Manner) -> Work:
 
 def _key(manner: Manner, name: str, seed: int) -> str:
     identity = manner.policy.identity
-    weights = f"{identity.base_hash[:16]}/{(identity.adapter_hash or '-')[:16]}/{manner.version}"
+    adapter = (identity.adapter_hash if manner.adapted else None) or "-"
+    weights = f"{identity.base_hash[:16]}/{adapter[:16]}/{manner.version}"
     return f"{weights} {name} {seed} {manner.temperature:g}"
 
 

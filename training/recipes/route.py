@@ -97,7 +97,6 @@ class Routed:
             self.rows += len(rows)
         self.history.append(plain(line | {"phase": PHASE, "step": number + 1}))
         self.learner.folder.append("metrics.jsonl", self.history[-1])
-        self.learner.folder.note(spent_usd=self.drill.crew.purse.spent)
         trainer.extra |= {"history": self.history, "curriculum": self.curriculum.state(), "rows": self.rows}
         trainer.save()
         self.told("routing", number + 1, steps)

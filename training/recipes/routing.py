@@ -54,18 +54,30 @@ def for_demonstrations(options: TrainOptions, profile: str) -> TrainOptions:
     return replace(options, steps=None, epochs=options.demonstration_epochs, learning_rate=rate)
 
 
+class KeptPurse(Purse):
+    """The purse of a run: what is spent is in its folder at once, so that a killed run goes on with what is left."""
+
+    def __init__(self, limit: float | None, folder: RunFolder) -> None:
+        super().__init__(limit)
+        self._folder = folder
+        self.spent = float(folder.state().get("spent_usd", 0.0))
+
+    def settle(self, name: str, held: float, usd: float) -> None:
+        """As any purse, and on disk."""
+        super().settle(name, held, usd)
+        if usd:
+            self._folder.note(spent_usd=self.spent)
+
+
 async def open_drill(
     options: TrainOptions, folder: RunFolder, home: Path, policy: Policy, practice: EpisodeStore, stack: AsyncExitStack
 ) -> Drill:
     """The pool ready to practise; what a killed run has spent counts."""
-    purse = Purse(options.spend_limit)
-    purse.spent = float(folder.state().get("spent_usd", 0.0))
-
     async def load(name: str, model: PoolModel) -> Policy:
         return await load_member(name, model, home, quiet=True)
 
     chooser = Chooser(pool_of(options), practice, None, cost_weight=options.cost_weight)
-    crew = Crew(chooser, "learned", thinker_of(policy), purse, load=load)
+    crew = Crew(chooser, "learned", thinker_of(policy), KeptPurse(options.spend_limit, folder), load=load)
     ledger = Ledger(folder.rollouts)
     manner = Manner(policy, practice, 0.0, ledger, options.max_turns)
     return Drill(await stack.enter_async_context(crew), manner, options.temperature)

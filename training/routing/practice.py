@@ -67,7 +67,7 @@ class Drill:
 
         model = self.crew.chooser.pool[member]
         version = f"alone {member} {model.model} {model.adapter}"
-        done = await perform(replace(self.manner, version=version), task, 0, work)
+        done = await perform(replace(self.manner, version=version, adapted=False), task, 0, work)
         route = done.record.episode.settings.get("route") or {}
         called = [call.tool.partition(".")[0] for call in done.record.calls if call.sent_at is not None]
         return Tried(done.known or 0.0, float(route.get("cost_usd", 0.0)), tuple(sorted(set(called))))
