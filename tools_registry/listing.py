@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from .sdk_internals import adopt_listing, raw_request
@@ -17,6 +17,8 @@ LIST_SECONDS = 60.0
 MAX_PAGES = 200
 MAX_TOOLS = 10_000
 MAX_TOOL_CHARS = 500_000
+MAX_LEVELS = 256
+"""Deeper schemas than any that is meant to be read would exhaust the stack of who handles them."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def head_of(listing: Listing) -> Head:
 
 def encode(listing: Listing) -> str:
     """A listing as JSON; the same for equal listings."""
-    return json.dumps(asdict(listing), separators=(",", ":"))
+    return json.dumps({**vars(listing), "tools": [vars(tool) for tool in listing.tools]}, separators=(",", ":"))
 
 
 def decode(text: str) -> Listing:
@@ -154,25 +156,43 @@ def _read_tool(entry: Any, place: int, problems: list[str]) -> ListedTool | None
     if not isinstance(name, str) or not name.strip() or len(name) > 512:
         problems.append(f"tool {place + 1} left out: it has no usable name")
         return None
-    wrong = _wrong_schema(entry.get("inputSchema", ...))
-    if wrong or len(json.dumps(entry, default=str)) > MAX_TOOL_CHARS:
-        problems.append(f"{_shown(name)} left out: {wrong or 'its description and schemas are too large'}")
-        return None
-    output = entry.get("outputSchema")
-    if output is not None and not isinstance(output, dict):
-        problems.append(f"{_shown(name)}: its outputSchema is ignored, it is no object")
-        output = None
     hints = entry.get("annotations")
     hints = hints if isinstance(hints, dict) else {}
     description = entry.get("description") or entry.get("title") or hints.get("title") or ""
+    description = description if isinstance(description, str) else ""
+    output, ignored = _read_output(entry.get("outputSchema"))
+    wrong = _wrong_schema(entry.get("inputSchema", ...))
+    if wrong or len(json.dumps([description, entry["inputSchema"], output], default=str)) > MAX_TOOL_CHARS:
+        problems.append(f"{_shown(name)} left out: {wrong or 'its description and schemas are too large'}")
+        return None
+    if ignored:
+        problems.append(f"{_shown(name)}: its outputSchema is ignored, {ignored}")
     return ListedTool(
         name=name,
-        description=description if isinstance(description, str) else "",
+        description=description,
         input_schema={"type": "object", **entry["inputSchema"]},
         output_schema=output,
         read_only_hint=hints.get("readOnlyHint") is True,
         idempotent_hint=hints.get("idempotentHint") is True,
     )
+
+
+def _read_output(schema: Any) -> tuple[dict[str, Any] | None, str]:
+    """An output schema, and why it is ignored where it is."""
+    if schema is None or (isinstance(schema, dict) and not _is_too_deep(schema)):
+        return schema, ""
+    return None, f"it is nested more than {MAX_LEVELS} levels deep" if isinstance(schema, dict) else "it is no object"
+
+
+def _is_too_deep(schema: dict[str, Any]) -> bool:
+    """Counted level by level: what is too deep for the stack can be counted all the same."""
+    level: list[Any] = [schema]
+    for _ in range(MAX_LEVELS):
+        inner = [one for part in level for one in (part.values() if isinstance(part, dict) else part)]
+        level = [one for one in inner if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _wrong_schema(schema: Any) -> str:
@@ -184,6 +204,8 @@ def _wrong_schema(schema: Any) -> str:
         return f"its inputSchema has type {str(schema['type'])[:40]!r} instead of 'object'"
     if not isinstance(schema.get("properties", {}), dict):
         return "the properties of its inputSchema are no object"
+    if _is_too_deep(schema):
+        return f"its inputSchema is nested more than {MAX_LEVELS} levels deep"
     return ""
 
 

@@ -19,7 +19,7 @@ from .cards import Card
 from .catalogue import Catalogue
 from .config import CALL_SECONDS, ServerConfig
 from .connection import Connection, OnProgress
-from .errors import ServerError, ToolChanged, UnknownTool
+from .errors import RegistryError, ServerError, ServerStartError, ToolChanged, UnknownTool
 from .identifiers import server_identifiers
 from .keeping import Keep
 from .offers import value_of
@@ -243,6 +243,13 @@ class Registry:
             error.fate = "not_sent"
             error.message += "; the call was not sent"
             raise
+        except RegistryError:
+            raise
+        except Exception as error:  # whatever one server does, a program can catch it
+            raise ServerStartError(
+                f"server {server.server_name!r} cannot be used: {type(error).__name__}: {error}; the call was not sent",
+                server=server.server_name, mend=f"`atlas tools refresh {server.server_name}` asks it again",
+            ) from error
 
     def _warn(self, line: str) -> None:
         if line not in self._told:

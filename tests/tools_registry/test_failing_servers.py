@@ -365,3 +365,21 @@ def test_a_server_that_hung_is_not_waited_for_again_by_the_next_run_but_by_a_ref
     assert "did not answer" in problem and "atlas tools refresh" in problem
     assert told == []
     assert "atlas tools refresh" not in in_registry(config, refreshed, catalogue=catalogue)
+
+
+def test_whatever_goes_wrong_when_a_server_starts_is_an_error_that_a_program_can_catch(script: Script) -> None:
+    starts: list[str] = []
+
+    def callbacks(config: ServerConfig) -> dict[str, Any]:
+        starts.append(config.name)
+        if len(starts) > 1:
+            raise RecursionError("too deep")
+        return {}
+
+    async def use(registry: Registry) -> None:
+        with pytest.raises(ServerStartError) as caught:
+            await registry.call(registry.tools["plain.pid"], {})
+        assert "'plain' cannot be used: RecursionError: too deep; the call was not sent" in caught.value.message
+        assert caught.value.fate == "not_sent" and caught.value.mend
+
+    in_registry(script("plain"), use, callbacks=callbacks)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.tools_registry import Tool, ToolIndex, stub
-from atlas.tools_registry.listing import read_tools
+from atlas.tools_registry.listing import Listing, decode, encode, head_of, read_tools
 
 OBJECT = {"type": "object"}
 
@@ -55,6 +55,32 @@ def test_a_name_listed_twice_and_an_oversized_tool_are_reported() -> None:
     )
     assert [tool.description for tool in tools] == ["first"]
     assert ["twice" in problems[0], "too large" in problems[1], "no usable name" in problems[2]] == [True] * 3
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(levels - 1):
+        schema = {"type": "object", "properties": schema}
+    return schema
+
+
+def test_a_schema_too_deep_to_handle_is_left_out_and_the_deepest_other_one_is_kept() -> None:
+    entry = {"description": "Does.", "inputSchema": OBJECT}
+    tools, problems = read_tools(
+        [
+            {**entry, "name": "deepest", "inputSchema": nested(256)},
+            {**entry, "name": "too_deep", "inputSchema": nested(900)},
+            {**entry, "name": "deep_result", "outputSchema": nested(900)},
+            {**entry, "name": "deep_rest", "_meta": nested(5_000)},
+        ]
+    )
+    assert [tool.name for tool in tools] == ["deepest", "deep_result", "deep_rest"] and tools[1].output_schema is None
+    assert problems == [
+        "'too_deep' left out: its inputSchema is nested more than 256 levels deep",
+        "'deep_result': its outputSchema is ignored, it is nested more than 256 levels deep",
+    ]
+    listing = Listing(tuple(tools))
+    assert decode(encode(listing)) == listing and head_of(listing).tool_count == 3
 
 
 json_values = st.recursive(

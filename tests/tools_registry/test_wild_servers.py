@@ -71,6 +71,15 @@ def test_schemas_too_deep_or_too_large_leave_the_others_usable(script: Script) -
     run(use, script("wild", "deep", "huge"))
 
 
+def test_a_schema_that_nothing_could_handle_is_left_out_and_the_others_are_called(script: Script, tmp_path: Path) -> None:
+    async def use(registry: Registry) -> None:
+        assert "wild.deeper" not in registry.tools
+        assert any("'deeper' left out" in line and "levels deep" in line for line in registry.warnings)
+        assert await called(registry, "capabilities") == {}
+
+    run(use, script("wild", "deeper"), catalogue=Catalogue(tmp_path / "c.db"))
+
+
 def test_names_and_descriptions_cannot_leave_their_line(script: Script) -> None:
     async def use(registry: Registry) -> None:
         names = [name.partition(".")[2] for name in registry.tools]

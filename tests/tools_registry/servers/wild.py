@@ -1,6 +1,6 @@
 """A hand-written MCP server (2025-06-18) that asks its client things, and lists and answers what nobody expects.
 
-Usage: wild.py [listing ...]; listings: many, deep, huge, odd-names, orders, changing, hinted, offers.
+Usage: wild.py [listing ...]; listings: many, deep, deeper, huge, odd-names, orders, changing, hinted, offers.
 """
 
 import base64
@@ -60,6 +60,8 @@ def listing():
         tools += [{"name": f"tool_{one}", "description": f"Gets record {one}.", "inputSchema": FREE} for one in numbers]
     if "deep" in listings:
         tools.append({"name": "deep", "inputSchema": deep(100)})
+    if "deeper" in listings:
+        tools.append({"name": "deeper", "inputSchema": deep(220)})
     if "huge" in listings:
         tools.append({"name": "huge", "inputSchema": {"type": "object", "description": "x" * 1_000_000}})
     if "odd-names" in listings:
