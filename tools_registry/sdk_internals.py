@@ -5,6 +5,7 @@ Written against mcp 2.3; each function says why the public way does not do.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
@@ -42,8 +43,6 @@ def is_closed(session: Any) -> bool:
 def accept_deep_messages() -> None:
     """Let messages through that are nested more deeply than pydantic reads JSON: one schema of a hundred levels would take
     the whole tool list with it."""
-    import json
-
     import mcp_types
 
     adapter: Any = mcp_types.jsonrpc_message_adapter
@@ -58,12 +57,22 @@ def accept_deep_messages() -> None:
             if "recursion limit" not in str(problem):
                 raise
             try:
-                return adapter.validate_python(json.loads(data), **options)
+                return adapter.validate_python(_without_half_characters(json.loads(data)), **options)
             except RecursionError:
                 raise problem from None
 
     validate_json.tolerant = True  # type: ignore[attr-defined]
     adapter.validate_json = validate_json
+
+
+def _without_half_characters(value: Any) -> Any:
+    """A value of JSON that can be encoded: pydantic refuses an escape for half a character, `json` lets it through."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return value
 
 
 _STDOUT_BOUND: ContextVar[tuple[int, Callable[[int], None]] | None] = ContextVar("stdout bound", default=None)

@@ -1,6 +1,7 @@
 """The private names of the SDK that the registry leans on; an upgrade that moves them fails here first."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -78,3 +79,15 @@ def test_messages_nested_too_deeply_for_pydantic_are_read_and_rubbish_is_not() -
     for text in (nested(100_000), nested(300)[:-1], '{"jsonrpc": "2.0"}'):
         with pytest.raises(ValueError):
             read(text, by_name=False)
+
+
+def test_half_a_character_in_a_deep_message_is_replaced_as_everything_must_be_encodable() -> None:
+    import mcp_types
+
+    sdk_internals.accept_deep_messages()
+    nest = '{"in": ' * 300 + r'"\ud800 \ud83d\ude00"' + "}" * 300
+    text = '{"jsonrpc": "2.0", "id": 1, "result": {"in": ' + nest + r', "\udfff": []}}'
+    for data in (text, text.encode()):
+        answer: Any = mcp_types.jsonrpc_message_adapter.validate_json(data, by_name=False)
+        said = json.dumps(answer.result, ensure_ascii=False)
+        assert said.encode() and "\ufffd \U0001f600" in said and "\ufffd" in answer.result
