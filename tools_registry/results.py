@@ -140,24 +140,38 @@ def check_size(value: Any, tool: str, limit_bytes: int) -> None:
 
 
 def sized(value: Any, tool: str, limit_bytes: int, keep: Keep | None) -> Any:
-    """A value within `limit_bytes` as it is, a larger one as a handle. Raises `ToolFailed` where it cannot be kept."""
+    """A value within `limit_bytes` as it is, a larger one as a handle. Raises `ToolFailed` where it cannot be kept.
+
+    What counts are the bytes in which a program is sent it: JSON, where an accent takes two and a line's end, too.
+    """
     try:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        sent = json.dumps(value, ensure_ascii=False)
     except (RecursionError, ValueError, TypeError) as error:
         raise ToolFailed(f"the result is no plain value: {error}", kind="failed", where=tool) from None
-    if len(text) <= limit_bytes:
+    text, size = (value, _utf8_bytes(sent) - 2) if isinstance(value, str) else (sent, _utf8_bytes(sent))
+    if size <= limit_bytes:
         return value
-    most = limit_bytes if keep is None else max(limit_bytes, KEPT_BYTES)
-    if keep is None or len(text) > most:
-        raise ToolFailed(
-            f"the result is {_megabytes(len(text))}, more than the limit of {_megabytes(most)}",
-            kind="too_large", where=tool, mend="ask for less: a filter, a page or a range",
-        )
+    if keep is None:
+        raise _too_large(size, limit_bytes, tool)
+    kept = _utf8_bytes(text)
+    if kept > max(limit_bytes, KEPT_BYTES):
+        raise _too_large(kept, max(limit_bytes, KEPT_BYTES), tool)
     try:
         return file_handle(value, text, keep)
     except OSError as error:
-        raise ToolFailed(f"the result of {_megabytes(len(text))} cannot be kept: {error}", kind="too_large", where=tool,
+        raise ToolFailed(f"the result of {_megabytes(kept)} cannot be kept: {error}", kind="too_large", where=tool,
                          mend="ask for less, or make room on the disk") from None
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def _too_large(size: int, most: int, tool: str) -> ToolFailed:
+    return ToolFailed(
+        f"the result is {_megabytes(size)}, more than the limit of {_megabytes(most)}",
+        kind="too_large", where=tool, mend="ask for less: a filter, a page or a range",
+    )
 
 
 def _megabytes(size: int) -> str:

@@ -1,20 +1,22 @@
 """Results of calls as plain values."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp.types import CallToolResult
 
+from atlas.sandbox import Limits
 from atlas.tools_registry import ToolFailed
-from atlas.tools_registry.results import from_text, native
+from atlas.tools_registry.results import RESULT_BYTES, from_text, native
 
 WRAPPED = {"type": "object", "properties": {"result": {"type": "integer"}}}
 
 
 def value(*texts: str, **fields: Any) -> object:
     blocks = [{"type": "text", "text": text} for text in texts]
-    options = {key: fields.pop(key) for key in ("output_schema", "limit_bytes", "own") if key in fields}
+    options = {key: fields.pop(key) for key in ("output_schema", "limit_bytes", "own", "keep") if key in fields}
     return native(CallToolResult.model_validate({"content": blocks, **fields}), tool="s.t", **options)
 
 
@@ -117,3 +119,21 @@ def test_too_much_is_refused_whatever_its_form() -> None:
         assert error.kind == "too_large"
         assert "more than the limit of 1000 bytes" in error.message
         assert error.mend
+
+
+@pytest.mark.parametrize("text", ["é" * 3_000_000, "\n" * 3_000_000, "\x01" * 1_000_000, f'["{"é" * 3_000_000}"]'])
+def test_a_result_counts_as_the_bytes_that_a_program_is_sent(text: str, tmp_path: Path) -> None:
+    def keep(data: bytes, ending: str) -> str:
+        (tmp_path / "kept").write_bytes(data)
+        return str(tmp_path / "kept")
+
+    sent = json.dumps(from_text(text), ensure_ascii=False).encode()
+    assert len(text) < RESULT_BYTES < Limits().max_frame_bytes < len(sent)
+    handle = value(text, keep=keep)
+    assert isinstance(handle, dict) and handle["kind"] == "file" and handle["bytes"] == (tmp_path / "kept").stat().st_size
+    assert failure(text).kind == "too_large"
+
+
+def test_a_result_as_large_as_the_limit_is_given() -> None:
+    assert value("x" * 1000, limit_bytes=1000) == "x" * 1000
+    assert value("é" * 500, limit_bytes=1000) == "é" * 500
