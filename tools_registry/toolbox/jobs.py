@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
@@ -78,7 +79,7 @@ def _here(module: Any, job: str, arguments: dict[str, Any]) -> Any:
 
 
 def _open_all(workspace: Workspace, name: str, opened: ExitStack) -> list[int]:
-    if not any(sign in name for sign in "*?["):
+    if not any(sign in name for sign in "*?[") or _is_there(workspace, name):
         return [_open_one(workspace, name, opened)]
     paths = find_files(workspace, name)
     if not paths:
@@ -86,6 +87,12 @@ def _open_all(workspace: Workspace, name: str, opened: ExitStack) -> list[int]:
     if len(paths) > _FILES_LIMIT:
         raise ToolboxError(f"{len(paths)} files match {shown(name)}, at most {_FILES_LIMIT} can be queried at once")
     return [_open_one(workspace, path, opened) for path in paths]
+
+
+def _is_there(workspace: Workspace, name: str) -> bool:
+    """Whether there is a file of that very name: it is no pattern then."""
+    status = workspace.status(workspace.relative(name))
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
 def _open_one(workspace: Workspace, name: str, opened: ExitStack) -> int:

@@ -82,6 +82,14 @@ def test_several_files_by_pattern_are_one_table(tools, fails, workspace):
     assert "at most 24" in str(fails("tables.sql", "FROM 'part-*.csv'"))
 
 
+def test_a_name_that_is_there_as_it_stands_is_no_pattern(tools, workspace):
+    (workspace / "month-1.csv").write_text("a\n6\n")
+    (workspace / "month-[1].csv").write_text("a\n7\n")
+    (workspace / "month-?.csv").write_text("a\n8\n")
+    assert tools["tables.sql"]("SELECT a FROM 'month-[1].csv'") == [{"a": 7}]
+    assert tools["tables.sql"]("SELECT a FROM read_csv('month-?.csv')") == [{"a": 8}]
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
