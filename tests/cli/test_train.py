@@ -254,3 +254,19 @@ def test_resuming_goes_on_with_the_episodes_that_the_run_began_with(
     assert invoke(["train", "--resume", "--out", str(tmp_path / "run"), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["episodes"] == told["episodes"] == 12 and again["rows"] == told["rows"]
+
+
+def test_a_phase_that_ended_early_is_not_gone_on_with(train: Train, log: Log, capsys: Any, tmp_path: Path):
+    log.fill([1.0] * 24)
+    code, _, err = train(
+        "--recipe", "sft", "--out", str(tmp_path / "run"), "--patience", "1", "--learning-rate", "1e-9",
+        "--seed", "4",  # which watches one of the six tasks
+        small=["--eval-limit", "0", "--rank", "2", "--threads", "1"],
+    )  # fmt: skip
+    assert code == 0 and "imitate ended early" in err
+    metrics = (tmp_path / "run" / "metrics.jsonl").read_text()
+    state = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps(state | {"finished": False, "saved": False}))
+    assert invoke(["train", "--resume", "--out", str(tmp_path / "run"), "--json"]) == 0
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == metrics
+    assert "imitate ended early" in capsys.readouterr().err

@@ -54,7 +54,10 @@ async def imitate(learner: Learner, rows: Sequence[Row], watched: Sequence[Row],
     learner.remember(rows)
     if not resumed:
         preflight(trainer, _unadapted(rows))
-    phase = Phase("imitate", rows=len(rows), history=list(trainer.extra.get("history", [])))
+    phase = Phase(
+        "imitate", rows=len(rows), ended_early=str(trainer.extra.get("ended_early", "")),
+        history=list(trainer.extra.get("history", [])),
+    )  # fmt: skip
     learner.folder.go_back("metrics.jsonl", "imitate", phase.history)
     watch = Watch(options.patience, **trainer.extra.get("watch", {}))
     per_epoch = max(1, math.ceil(len(rows) / options.step_rows))
@@ -74,7 +77,6 @@ async def imitate(learner: Learner, rows: Sequence[Row], watched: Sequence[Row],
             trainer.save()
         told("learning", number + 1, steps)
         await asyncio.sleep(0)  # an interrupt ends the run between two steps
-    phase.ended_early = phase.ended_early or str(trainer.extra.get("ended_early", ""))
     phase.steps = len(phase.history)
     return phase
 
