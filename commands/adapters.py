@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..runtime.adapters import NONE, latest_adapter, stored_adapters
+from ..runtime.adapters import NONE, latest_adapter, stored_adapters, users_of
 from ..runtime.home import atlas_home
 from .report import DONE, note, print_json, safe
 
@@ -39,22 +39,22 @@ def list_adapters(as_json: Json = False) -> int:
 
 @app.command()
 def use(
-    name: Annotated[str, typer.Argument(metavar="NAME|none", help="none: plain runs use no adapter.")], as_json: Json = False
+    name: Annotated[str, typer.Argument(metavar="NAME|none", help="none: runs use no adapter.")], as_json: Json = False
 ) -> int:
-    """Choose the adapter that plain runs of its base model use from now on."""
+    """Choose the adapter that plain runs of its base model use from now on; one trained to route: --router learned."""
     store = _store()
     if name == NONE:
         withdrawn = [one.name for one in store.use_none()]
         if as_json:
             print_json({"used": None, "withdrawn": withdrawn})
         else:
-            note(f"plain runs use no adapter now{f' (until now {withdrawn[0]})' if withdrawn else ''}")
+            note(f"runs use no adapter now{f' (until now {withdrawn[0]})' if withdrawn else ''}")
         return DONE
     chosen = store.use(name)
     if as_json:
         print_json({"used": chosen.name, "model": chosen.model})
     else:
-        note(f"plain runs of {chosen.model} use {chosen.name} now")
+        note(f"{users_of(chosen.purpose, chosen.model)} use {chosen.name} now")
     return DONE
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..runtime.adapters import users_of
 from ..runtime.errors import UsageError
 from ..runtime.home import atlas_home
 from .extras import check_training
@@ -147,5 +148,6 @@ def _print(result: TrainResult, as_json: bool) -> None:
             f"{result.suite}, {after['n']} held-out tasks: {before['success']:.1%} before, {after['success']:.1%} after "
             f"({gain:+.1f} points, paired 95% interval {100 * low:+.1f} to {100 * high:+.1f})"
         )
-    print(f"adapter {result.adapter}: " + ("promoted, plain runs use it now" if result.promoted else "saved, not promoted"))
+    promoted = f"promoted, {users_of(result.recipe)} use it now"
+    print(f"adapter {result.adapter}: {promoted if result.promoted else 'saved, not promoted'}")
     print(f"report {result.report}")

@@ -63,6 +63,12 @@ class StoredAdapter:
         return _number(promotion.get("at")) if isinstance(promotion, dict) and promotion.get("promoted") else None
 
 
+def users_of(purpose: str, model: str = "") -> str:
+    """Which runs take the promoted adapter of a purpose (or of the recipe of that name) by themselves."""
+    of = f" of {model}" if model else ""
+    return f"runs{of} with --router learned" if purpose == "router" else f"plain runs{of}"
+
+
 def stored_adapters(home: Path) -> list[StoredAdapter]:
     """Every adapter in the state folder, newest first."""
     try:

@@ -22,12 +22,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def made(home: str, name: str, *, base_hash: str = "", promoted: float | None = None, created: float = 1.0) -> Path:
+def made(
+    home: str, name: str, *, base_hash: str = "", promoted: float | None = None, created: float = 1.0, recipe: str = "sft"
+) -> Path:
     folder = Path(home) / "adapters" / name
     folder.mkdir(parents=True)
     path = write_random_adapter(folder / "adapter.gguf", nano_path(), rank=2, scale=1e-4)
     promotion = {"promoted": True, "at": promoted, "by": "evaluation", "interval": [0.01, 0.09]} if promoted else None
-    card = {"run": name, "model": "nano", "created": created, "promotion": promotion}
+    card = {"run": name, "model": "nano", "created": created, "promotion": promotion, "settings": {"recipe": recipe}}
     card["base_hash"] = base_hash or FileHash(nano_path()).value
     (folder / "adapter.json").write_text(json.dumps(card), encoding="utf-8")
     return path
@@ -55,6 +57,16 @@ def test_adapters_are_listed_used_and_removed(atlas_home: str, capsys: Capture):
     assert ran(capsys, "adapters", "remove", "new")[1] == [{"removed": ["new"]}]
     assert ran(capsys, "adapters", "use", "none")[1] == [{"used": None, "withdrawn": ["old"]}]
     assert [line["used"] for line in ran(capsys, "adapters", "list")[1]] == [False]
+
+
+def test_whose_runs_use_an_adapter_is_told_by_what_it_was_trained_for(atlas_home: str, capsys: Capture):
+    made(atlas_home, "worker")
+    made(atlas_home, "router", recipe="router")
+    assert invoke(["adapters", "use", "worker"]) == 0
+    assert "plain runs of nano use worker now" in capsys.readouterr().err
+    assert invoke(["adapters", "use", "router"]) == 0
+    assert "runs of nano with --router learned use router now" in capsys.readouterr().err
+    assert [line["used"] for line in ran(capsys, "adapters", "list")[1] if line["adapter"] == "worker"] == [True]
 
 
 def test_a_wrong_name_is_told_with_the_nearest(atlas_home: str, capsys: Capture):

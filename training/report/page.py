@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.adapters import users_of
 from .plots import lines, shares
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _summary(state: Mapping[str, Any]) -> str:
     result = state.get("result") or {}
     options = state.get("options") or {}
     promoted = result.get("promoted")
-    verdict = "promoted: plain runs use it now" if promoted else "saved, not promoted"
+    verdict = f"promoted: {users_of(str(options.get('recipe')))} use it now" if promoted else "saved, not promoted"
     cells = {
         "recipe": options.get("recipe"), "model": options.get("model"), "episodes": result.get("episodes"),
         "rows": result.get("rows"), "steps": result.get("steps"), "seconds": result.get("seconds"),

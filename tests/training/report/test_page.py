@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+import pytest
+
 from atlas.training.recipes.folder import new_run
 from atlas.training.recipes.options import TrainOptions
 from atlas.training.report import write_report
@@ -44,3 +46,10 @@ def test_a_run_without_anything_still_has_a_page(tmp_path):
 def test_plots_of_nothing_are_empty_and_missing_values_are_gaps():
     assert lines({"a": [(1, None)]}) == "" and shares([]) == ""
     assert lines({"a": [(1, 1.0), (2, None), (3, float("nan"))]}).count("<circle") == 1
+
+
+@pytest.mark.parametrize(("recipe", "users"), [("sft", "plain runs"), ("router", "runs with --router learned")])
+def test_the_page_says_whose_runs_use_a_promoted_adapter(tmp_path, recipe, users):
+    folder = new_run(tmp_path, TrainOptions(recipe=recipe), None)
+    folder.note(result={"adapter": "x", "promoted": True})
+    assert f"promoted: {users} use it now" in write_report(folder).read_text()
