@@ -128,6 +128,9 @@ class PassThrough:
         return result
 
     def _newcomer(self, context: Context, params: Mapping[str, Any]) -> Peer:
+        from ...tools_registry import sdk_internals
+
+        self._left(_connection(context))  # who introduces itself anew is not who it was
         if len(self._legacy) >= self.limits.clients:
             raise MCPError(code=types.INTERNAL_ERROR, message=f"{len(self._legacy)} clients are served already: try later")
         peer = Peer(
@@ -135,8 +138,6 @@ class PassThrough:
             capabilities=dict(params.get("capabilities") or {}), info=dict(params.get("clientInfo") or {}),
             options=self._options,
         )  # fmt: skip
-        from ...tools_registry import sdk_internals
-
         key = sdk_internals.at_client_end(context.session, lambda: self._left(key))
         self._legacy[key] = peer
         return peer

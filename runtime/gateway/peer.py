@@ -16,6 +16,8 @@ from ...tools_registry.server import Callbacks
 from .caller import Caller, Json
 from .upstream import Upstream
 
+_ACKNOWLEDGE_SECONDS = 10.0
+"""How long a subscription is waited for; what a server acknowledges later is still heard."""
 _CLIENT_INFO = {"name": "atlas gateway", "version": "1"}
 
 
@@ -95,7 +97,7 @@ class Peer:
         task = asyncio.ensure_future(self._tell_news(client, wanted, heard))
         self._news[key] = task
         acknowledged = asyncio.ensure_future(heard.wait())
-        await asyncio.wait({task, acknowledged}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, acknowledged}, timeout=_ACKNOWLEDGE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         acknowledged.cancel()
 
     async def _tell_news(self, client: RawClient, wanted: SubscriptionFilter, heard: asyncio.Event) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mcp.types as types
 import pytest
 from mcp import Client, MCPError
 
+from atlas.runtime.gateway import peer
 from atlas.runtime.gateway.passing import PassThrough
+from atlas.tools_registry import ServerConfig
 from atlas.tools_registry.sdk_internals import raw_request
 
 from ...waiting import PATIENCE_SECONDS, until
@@ -203,6 +206,34 @@ def test_a_changed_tool_list_is_told_to_a_client_of_the_older_era(upstream: Upst
         through(use, upstream("full", *arguments), mode="legacy", message_handler=on_message)
 
 
+def test_a_server_that_does_not_acknowledge_a_subscription_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        modern = True
+        listened = False
+
+        @asynccontextmanager
+        async def listen(self, **wanted: Any) -> AsyncIterator[None]:
+            self.listened = True
+            await asyncio.Event().wait()
+            yield
+
+    async def main() -> None:
+        monkeypatch.setattr(peer, "_ACKNOWLEDGE_SECONDS", 0.01)
+        asker = peer.Peer([ServerConfig("silent", command="nothing")], None, many_clients=False, session=object())
+        (server,), client = asker.upstreams, Silent()
+
+        async def there() -> Silent:
+            return client
+
+        monkeypatch.setattr(server, "client", there)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await asker.request(server, cast(Any, None), "resources/subscribe", {"uri": "test://note"}) == {}
+            assert client.listened
+            await asker.close()
+
+    asyncio.run(main())
+
+
 def test_a_changed_tool_list_is_told_to_whoever_listens(upstream: Upstreams) -> None:
     async def use(client: Client) -> None:
         async with client.listen(tools_list_changed=True) as changes:
@@ -247,6 +278,21 @@ def test_each_client_of_the_older_era_has_a_server_of_its_own(upstream: Upstream
                     await one.call_tool("die", {})
                 assert said(await other.call_tool("echo", {"text": "untouched"})) == "untouched"
             await gone(gateway)
+
+    asyncio.run(main())
+
+
+def test_a_client_that_introduces_itself_anew_leaves_no_server_of_its_first_time(upstream: Upstreams) -> None:
+    async def main() -> None:
+        async with (
+            passing(upstream("full"), clients=1) as gateway,
+            Client(gateway.server, mode="legacy") as client,
+        ):
+            first = said(await client.call_tool("pid", {}))
+            again = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "again", "version": "1"}}
+            await raw_request(client.session, "initialize", again, PATIENCE_SECONDS)
+            assert said(await client.call_tool("pid", {})) != first
+            await asyncio.to_thread(until, lambda: len(upstream.processes()) == 1)
 
     asyncio.run(main())
 
