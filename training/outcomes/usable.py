@@ -121,8 +121,10 @@ def usable_episodes(
     wanted = parse_filter(filter)
     bound = min((one for one in (wanted.last, limit) if one is not None), default=None)
     chosen, secrets = Selection(), SecretFinder()
-    identifiers = [one for one in store.ids() if ids is None or one in ids]
+    identifiers: list[str] = store.ids()
     for identifier in reversed(identifiers):
+        if ids is not None and identifier not in ids:
+            continue
         if bound is not None and len(chosen) >= bound:
             break
         row = store.find(identifier)
