@@ -58,13 +58,18 @@ def _assign(names: Sequence[str], *, prefix: str, reserved: Collection[str] = ()
         if name == text and text not in taken and not _clashes(text, reserved):
             taken.add(text)
             chosen[place] = text
-    return [text or _free(want, taken, reserved) for text, want in zip(chosen, wanted, strict=True)]
+    numbers: dict[str, int] = {}
+    return [text or _free(want, taken, reserved, numbers) for text, want in zip(chosen, wanted, strict=True)]
 
 
-def _free(text: str, taken: set[str], reserved: Collection[str]) -> str:
-    number, candidate = 2, text
+def _free(text: str, taken: set[str], reserved: Collection[str], numbers: dict[str, int]) -> str:
+    """`numbers` holds the next one to try of each text: thousands of names may want the same."""
+    number = numbers.get(text, 1)
+    candidate = text if number == 1 else f"{text}_{number}"
     while candidate in taken or _clashes(candidate, reserved):
-        candidate, number = f"{text}_{number}", number + 1
+        number += 1
+        candidate = f"{text}_{number}"
+    numbers[text] = number + 1
     taken.add(candidate)
     return candidate
 

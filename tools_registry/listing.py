@@ -6,6 +6,7 @@ nothing of a listing is believed to be reasonable in size.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -14,9 +15,14 @@ from typing import Any
 from .sdk_internals import adopt_listing, raw_request
 
 LIST_SECONDS = 60.0
+"""For all pages together."""
+_BACKSTOP_SECONDS = 1.0
+"""The SDK, which tells the server, is to notice first that one page takes too long."""
 MAX_PAGES = 200
 MAX_TOOLS = 10_000
 MAX_TOOL_CHARS = 500_000
+MAX_LISTING_CHARS = 50_000_000
+"""Of all tools together; ten thousand usual ones take a third of it."""
 MAX_LEVELS = 256
 """Deeper schemas than any that is meant to be read would exhaust the stack of who handles them."""
 
@@ -87,15 +93,17 @@ async def fetch(client: Any, *, timeout_seconds: float = LIST_SECONDS) -> Listin
     from mcp import MCPError
     from mcp_types import METHOD_NOT_FOUND
 
+    ttl_ms, reader = None, _Reader()
     try:
-        raw, ttl_ms, problems = await _pages(client.session, timeout_seconds)
+        async with asyncio.timeout(timeout_seconds + _BACKSTOP_SECONDS):
+            ttl_ms = await _read_pages(client.session, reader, timeout_seconds)
     except MCPError as error:
         if error.code != METHOD_NOT_FOUND:
             raise
-        raw, ttl_ms, problems = [], None, []  # a server of resources or prompts only
-    tools, wrong = read_tools(raw)
+        reader = _Reader()  # a server of resources or prompts only
+    tools, problems = reader.tools, reader.problems
     kept = adopt_listing(client.session, [(tool.name, tool.input_schema) for tool in tools])
-    problems += wrong + [f"{tool.name!r} left out: invalid x-mcp-header" for tool in tools if tool.name not in kept]
+    problems += [f"{tool.name!r} left out: invalid x-mcp-header" for tool in tools if tool.name not in kept]
     info = client.server_info
     return Listing(
         tools=tuple(tool for tool in tools if tool.name in kept),
@@ -112,62 +120,83 @@ def adopt(client: Any, listing: Listing) -> None:
     adopt_listing(client.session, [(tool.name, tool.input_schema) for tool in listing.tools if not tool.method])
 
 
-async def _pages(session: Any, timeout_seconds: float) -> tuple[list[Any], Any, list[str]]:
-    tools: list[Any] = []
-    problems: list[str] = []
+async def _read_pages(session: Any, reader: _Reader, timeout_seconds: float) -> Any:
+    """Read all pages; return for how long the first one says that the list holds."""
     cursors: set[str] = set()
     cursor, ttl_ms = None, None
     while True:
         page = await raw_request(session, "tools/list", {"cursor": cursor} if cursor else {}, timeout_seconds)
         found = page.get("tools")
         if not isinstance(found, list):
-            problems.append("the tool list has no list of tools")
-            return tools, ttl_ms, problems
-        tools += found
+            reader.problems.append("the tool list has no list of tools")
+            return ttl_ms
+        reader.read(found)
         ttl_ms = page.get("ttlMs") if ttl_ms is None else ttl_ms
         cursor = page.get("nextCursor")
-        if not cursor or not isinstance(cursor, str):
-            return tools, ttl_ms, problems
-        if cursor in cursors or len(cursors) >= MAX_PAGES or len(tools) > MAX_TOOLS:
-            problems.append(f"the tool list does not end; only the first {len(tools)} tools are used")
-            return tools, ttl_ms, problems
+        if not cursor or not isinstance(cursor, str) or reader.is_full:
+            return ttl_ms
+        if cursor in cursors or len(cursors) >= MAX_PAGES:
+            reader.problems.append(f"the tool list does not end; only the first {len(reader.tools)} tools are used")
+            return ttl_ms
         cursors.add(cursor)
 
 
 def read_tools(raw: list[Any]) -> tuple[list[ListedTool], list[str]]:
     """The well-formed tools of a raw list, and a line for each one that was left out or mended."""
-    tools: list[ListedTool] = []
-    problems: list[str] = []
-    names: set[str] = set()
-    for place, entry in enumerate(raw[:MAX_TOOLS]):
-        tool = _read_tool(entry, place, problems)
-        if tool is None:
-            continue
-        if tool.name in names:
-            problems.append(f"{_shown(tool.name)} is listed twice; the first one is used")
-            continue
-        names.add(tool.name)
-        tools.append(tool)
-    return tools, problems
+    reader = _Reader()
+    reader.read(raw)
+    return reader.tools, reader.problems
 
 
-def _read_tool(entry: Any, place: int, problems: list[str]) -> ListedTool | None:
+class _Reader:
+    """Reads a list page by page, so that no more is held than what is used of it."""
+
+    def __init__(self) -> None:
+        self.tools: list[ListedTool] = []
+        self.problems: list[str] = []
+        self.is_full = False
+        """Whether more was listed than is used of any list."""
+        self._names: set[str] = set()
+        self._entries = self._chars = 0
+
+    def read(self, entries: list[Any]) -> None:
+        for entry in entries:
+            if self._entries >= MAX_TOOLS or self._chars >= MAX_LISTING_CHARS:
+                self.is_full = True
+                self.problems.append(f"the tool list is too long; only the first {len(self.tools)} tools are used")
+                return
+            self._read(entry)
+
+    def _read(self, entry: Any) -> None:
+        tool, chars = _read_tool(entry, self._entries, self.problems)
+        self._entries += 1
+        self._chars += chars
+        if tool is not None and tool.name in self._names:
+            self.problems.append(f"{_shown(tool.name)} is listed twice; the first one is used")
+        elif tool is not None:
+            self._names.add(tool.name)
+            self.tools.append(tool)
+
+
+def _read_tool(entry: Any, place: int, problems: list[str]) -> tuple[ListedTool | None, int]:
+    """A tool, or None where it is malformed, and how many characters it takes."""
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not name.strip() or len(name) > 512:
         problems.append(f"tool {place + 1} left out: it has no usable name")
-        return None
+        return None, 0
     hints = entry.get("annotations")
     hints = hints if isinstance(hints, dict) else {}
     description = entry.get("description") or entry.get("title") or hints.get("title") or ""
     description = description if isinstance(description, str) else ""
     output, ignored = _read_output(entry.get("outputSchema"))
     wrong = _wrong_schema(entry.get("inputSchema", ...))
-    if wrong or len(json.dumps([description, entry["inputSchema"], output], default=str)) > MAX_TOOL_CHARS:
+    chars = 0 if wrong else len(json.dumps([description, entry["inputSchema"], output], default=str))
+    if wrong or chars > MAX_TOOL_CHARS:
         problems.append(f"{_shown(name)} left out: {wrong or 'its description and schemas are too large'}")
-        return None
+        return None, chars
     if ignored:
         problems.append(f"{_shown(name)}: its outputSchema is ignored, {ignored}")
-    return ListedTool(
+    tool = ListedTool(
         name=name,
         description=description,
         input_schema={"type": "object", **entry["inputSchema"]},
@@ -175,6 +204,7 @@ def _read_tool(entry: Any, place: int, problems: list[str]) -> ListedTool | None
         read_only_hint=hints.get("readOnlyHint") is True,
         idempotent_hint=hints.get("idempotentHint") is True,
     )
+    return tool, chars
 
 
 def _read_output(schema: Any) -> tuple[dict[str, Any] | None, str]:

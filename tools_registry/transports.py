@@ -88,9 +88,13 @@ async def _transport(
     elif way == "sse":
         from mcp.client.sse import sse_client
 
+        def bounded(*options: Any, **more_options: Any) -> Any:
+            return _http_client(config, message_bytes, on_trouble, on_excess, auth)
+
         yield sse_client(
-            config.url, headers=dict(config.headers), timeout=_HTTP_SECONDS, sse_read_timeout=_SILENCE_SECONDS, auth=auth
-        )
+            config.url, headers=dict(config.headers), timeout=_HTTP_SECONDS, sse_read_timeout=_SILENCE_SECONDS, auth=auth,
+            httpx_client_factory=bounded,
+        )  # it bounds the events of its stream itself
     else:
         from mcp.client.streamable_http import streamable_http_client
 
@@ -114,7 +118,7 @@ def _http_client(
                 raise
             if response.status_code >= 400:
                 on_trouble(f"HTTP {response.status_code}")
-            if "json" in response.headers.get("content-type", ""):
+            if "event-stream" not in response.headers.get("content-type", ""):
                 response.stream = Bounded(response.stream)
             return response
 

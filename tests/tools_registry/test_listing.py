@@ -1,13 +1,19 @@
 """Tool lists are read tool by tool, whatever a server sends."""
 
+import asyncio
 import json
 from typing import Any
 
+import mcp.types as types
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcp import Client
+from mcp.server import Server
 
 from atlas.tools_registry import Tool, ToolIndex, stub
-from atlas.tools_registry.listing import Listing, decode, encode, head_of, read_tools
+from atlas.tools_registry import listing as listings
+from atlas.tools_registry.listing import Listing, decode, encode, fetch, head_of, read_tools
 
 OBJECT = {"type": "object"}
 
@@ -81,6 +87,35 @@ def test_a_schema_too_deep_to_handle_is_left_out_and_the_deepest_other_one_is_ke
     ]
     listing = Listing(tuple(tools))
     assert decode(encode(listing)) == listing and head_of(listing).tool_count == 3
+
+
+def test_a_list_that_is_too_long_in_all_is_cut_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listings, "MAX_LISTING_CHARS", 10_000)
+    tools, problems = read_tools([{"name": f"t{n}", "description": "x" * 950, "inputSchema": OBJECT} for n in range(50)])
+    assert [tool.name for tool in tools] == [f"t{n}" for n in range(11)]
+    assert problems == ["the tool list is too long; only the first 11 tools are used"]
+
+
+def test_a_list_of_more_tools_than_any_is_cut_and_reported() -> None:
+    tools, problems = read_tools([{"name": f"t{n}", "inputSchema": OBJECT} for n in range(10_002)])
+    assert (len(tools), problems) == (10_000, ["the tool list is too long; only the first 10000 tools are used"])
+
+
+def test_all_pages_together_have_one_time_out() -> None:
+    asked: list[int] = []
+
+    async def slow_page(context: Any, params: Any) -> types.ListToolsResult:
+        asked.append(1)
+        await asyncio.sleep(0.05)  # no page is slow enough for a time-out of its own
+        return types.ListToolsResult(tools=[], next_cursor=str(len(asked)))
+
+    async def main() -> None:
+        async with asyncio.timeout(60), Client(Server("s", on_list_tools=slow_page)) as client:
+            with pytest.raises(TimeoutError):
+                await fetch(client, timeout_seconds=0.5)
+
+    asyncio.run(main())
+    assert 1 < len(asked) < 100
 
 
 json_values = st.recursive(

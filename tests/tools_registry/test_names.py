@@ -2,6 +2,7 @@
 
 import builtins
 import keyword
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,3 +65,15 @@ def test_the_result_can_always_be_written_and_is_unique(names: list[str]) -> Non
         assert name not in BOUND_NAMES and not hasattr(builtins, name)
         assert len(name) <= MAX_CHARS + 12
         assert eval(f"dict({name}=1)") == {name: 1}
+
+
+def test_ten_thousand_names_that_want_the_same_identifier_get_one_each_at_once() -> None:
+    names = ["!" * count for count in range(1, 10_001)]
+    started = time.process_time()
+    found = tool_identifiers(names)
+    assert time.process_time() - started < 3
+    assert len(set(found)) == 10_000 and found[:3] == ["tool", "tool_2", "tool_3"]
+
+
+def test_a_name_that_is_taken_already_is_no_candidate() -> None:
+    assert tool_identifiers(["a-b", "a_b_2", "a b", "a_b", "a.b"]) == ["a_b_3", "a_b_2", "a_b_4", "a_b", "a_b_5"]

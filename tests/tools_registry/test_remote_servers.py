@@ -64,6 +64,30 @@ def test_an_address_without_a_type_falls_back_to_sse(serve: Serve) -> None:
         assert run(add, remote(f"{url}/sse", "http_or_sse")) == 42
 
 
+def test_an_endless_answer_beside_the_stream_of_sse_is_cut_off(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        kind = b"text/event-stream" if scope["method"] == "GET" else b"text/plain"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        if scope["method"] == "GET":
+            event = b"event: endpoint\ndata: /messages\n\n"
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": b" " * 1_000_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def use(registry: Registry) -> str | None:
+        return registry.servers[0].problem
+
+    with serve(app) as url:
+        assert run(use, remote(f"{url}/sse", "sse", connect_seconds=3))
+    assert "the answer exceeded the" in caplog.text  # nothing else tells of it
+
+
 def test_a_result_over_the_limit_is_refused(serve: Serve) -> None:
     from mcp.server import MCPServer
 
