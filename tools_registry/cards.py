@@ -39,7 +39,9 @@ def card(tool: Tool) -> Card:
         "properties": {name: _kind(part) for name, part in whole["properties"].items()}, "required": whole["required"],
     }  # fmt: skip
     extra = whole.get("additionalProperties")
-    if isinstance(extra, bool | dict):
+    if "patternProperties" in whole:  # the server is the judge of such names
+        schema["additionalProperties"] = True
+    elif isinstance(extra, bool | dict):
         schema["additionalProperties"] = extra is not False
     return Card(tool.full_name, tool.read_only, schema)
 

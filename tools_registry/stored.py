@@ -29,8 +29,8 @@ from .tool import Tool
 KEPT_SPACES = 6
 KEPT_PART_SECONDS = 30 * 86_400
 _BUSY_SECONDS = 20.0
-_VERSION = "3"
-"""Part of every key: what another version of the ranking wrote is not read."""
+_VERSION = "4"
+"""Part of every key: what another version of the ranking or of the cards wrote is not read."""
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS parts (id INTEGER PRIMARY KEY, digest TEXT UNIQUE NOT NULL, size INTEGER NOT NULL, "
     "body BLOB NOT NULL, cards TEXT NOT NULL, used_at REAL NOT NULL)",

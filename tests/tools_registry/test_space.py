@@ -176,3 +176,14 @@ def test_a_card_and_the_whole_schema_mean_the_same_to_the_sandbox() -> None:
 
     for tool in toolbox_tools():
         assert tool_spec(card(tool).schema) == tool_spec(tool.program_schema), stub(tool)
+
+
+@pytest.mark.parametrize("more", [{}, {"additionalProperties": False}])
+def test_a_program_may_give_names_that_only_a_pattern_describes(more: dict[str, Any]) -> None:
+    from atlas.sandbox import Limits, Sandbox
+
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "patternProperties": {"^x_": {}}, **more}
+    one = card(Tool("s", "t", "Does.", schema))
+    with Sandbox(Limits(wall_seconds=20)) as sandbox:
+        outcome = sandbox.run('s.t(x_b="1")', tools={"s.t": one.schema}, call=lambda tool, arguments: arguments)
+    assert (outcome.status, outcome.value) == ("ok", {"x_b": "1"})
