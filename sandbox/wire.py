@@ -58,7 +58,7 @@ def tool_spec(schema: Mapping[str, Any]) -> dict[str, Any]:
     if types:
         spec["types"] = types
     extra = schema.get("additionalProperties")
-    if extra is True or isinstance(extra, dict) or (not names and extra is not False):
+    if extra is True or isinstance(extra, dict) or "patternProperties" in schema or (not names and extra is not False):
         spec["open"] = True
     return spec
 
