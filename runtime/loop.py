@@ -36,7 +36,7 @@ from .gate import Gate
 from .messages import Step, after_program, error_text, shortened, trimmed
 from .options import RunOptions, reply_tokens
 from .policies.base import Sampling
-from .policies.name_state import Names
+from .policies.name_table import Names
 from .prompting import Prompting
 from .writing import WRITINGS
 
@@ -192,7 +192,9 @@ class Run:
         known = self.view.parameters() | _ANSWER
         tools = {name: parameters for name, parameters in known.items() if name.partition(".")[0] not in self.variables}
         strict = self.policy.profile == "compact"  # other models know more of Python than the lexer does
-        return Names(tools, (*self.variables, *_GIVEN) if strict else None)
+        if not strict:
+            return Names(tools)
+        return Names(tools, (*self.variables, *_GIVEN), keys=frozenset(self.prompting.words))
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
         exact = self.policy.counting == "exact" or not proposal.prompt_tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .policies.base import Policy
     from .view import View
 
+_SEPARATORS = re.compile(r"[,;|\t\n\"'{}\[\]():=]")
+_CELL_CHARS = 40
 REBASE_EVERY = 3
 """Turns that must lie between two re-bases: each one costs the policy its cached prefix."""
 
@@ -48,6 +51,8 @@ class Prompting:
         self._count_base: int | None = None
         self._logged: list[int] | None = None
         """Ids that are in the log already: the last prompt and its reply."""
+        self.words: set[str] = set()
+        """What the policy has read or written so far, in words and in cells as tables and JSON have them."""
         self._role: Role = "user"
         self._text = ""
         self._fresh = True
@@ -94,6 +99,7 @@ class Prompting:
     def replied(self, proposal: Proposal) -> None:
         """Add the policy's reply."""
         before = self.conversation.prompt_ids()
+        self.words |= words_in(proposal.text)
         self.conversation.add_reply(proposal)
         complete = before is not None and proposal.token_ids is not None
         self._logged = [*(before or []), *(proposal.token_ids or [])] if complete else None
@@ -155,6 +161,7 @@ class Prompting:
         return conversation
 
     def _add(self, role: Role, text: str) -> None:
+        self.words |= words_in(text)
         if role == "user":
             self.conversation.add_user(text)
         else:
@@ -180,3 +187,9 @@ def _proposal_of(row: TurnRow) -> Proposal:
         generated_tokens=row.generated_tokens, finish="length" if row.finish == "length" else "stop",
         seconds=row.propose_seconds, sampler=row.sampler, constrained=row.constrained,
     )  # fmt: skip
+
+
+def words_in(text: str) -> set[str]:
+    """The words of a text, and what stands between its commas, quotes, brackets, ..., where that is short."""
+    cells = (cell.strip() for cell in _SEPARATORS.split(text))
+    return {*re.findall(r"\w+", text), *(cell for cell in cells if 0 < len(cell) <= _CELL_CHARS)}

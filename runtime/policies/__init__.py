@@ -21,7 +21,7 @@ from .errors import (
     NoTemplate,
     PromptTooLong,
 )
-from .name_state import Names
+from .name_table import Names
 from .spec import load_policy, nano_path
 
 if TYPE_CHECKING:

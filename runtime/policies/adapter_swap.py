@@ -22,7 +22,7 @@ from .gguf_file import GGUFHeader, read_header
 
 if TYPE_CHECKING:
     from .llama import LlamaPolicy
-    from .name_state import Names
+    from .name_table import Names
     from .token_conversation import TokenConversation
 
 BASE_HASH = "atlas.base_hash"

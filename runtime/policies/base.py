@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from ..conversation import Conversation
 
 if TYPE_CHECKING:
-    from .name_state import Names
+    from .name_table import Names
 
 Profile = Literal["compact", "full"]
 Counting = Literal["exact", "endpoint", "bound"]

@@ -20,7 +20,7 @@ from .defuse import defuse
 from .errors import EndpointRefused, ModelNotFound
 from .http_count import OPENING_TOKENS, EndpointCounter, bound
 from .http_wire import Patience, Wire
-from .name_state import Names
+from .name_table import Names
 
 DEFAULT_CONTEXT_TOKENS = 8192
 PICTURE_TOKENS = 1_600

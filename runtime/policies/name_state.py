@@ -7,80 +7,24 @@ A server name that the reply binds to a value of its own (`text = files.read(...
 
 from __future__ import annotations
 
-import builtins
-import keyword
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from .name_table import KEYWORDS, NameTable
 
 CODE, COMMENT, STRING, THINKING = "code", "comment", "string", "thinking"
 
 _IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") | frozenset(range(0x80, 0x100))
 _BLANK = frozenset(b" \t\r\f")
 _NEWLINE, _QUOTES, _OPEN, _CLOSE = 0x0A, frozenset(b"'\""), frozenset(b"([{"), frozenset(b")]}")
-_KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
-_LOWER = (b"r", b"b", b"u", b"f", b"rb", b"br", b"fr", b"rf")
-_PREFIXES = frozenset(
-    form for one in _LOWER for form in (one, one.upper(), one.title(), one.title().swapcase())
-)
 _BINDERS = {b"for": b"in", b"as": b"", b"import": b"\n", b"def": b":", b"lambda": b":", b"class": b":"}
 _TAIL_BYTES = 12
-_MODULES = (b"json", b"re", b"math", b"datetime", b"statistics", b"collections", b"itertools")
 _BEFORE_OPERANDS = frozenset(
     (b"in", b"if", b"elif", b"while", b"return", b"not", b"and", b"or", b"is", b"else", b"await", b"assert", b"raise")
 )
-_ALWAYS = frozenset(name.encode() for name in dir(builtins)) | _KEYWORDS | frozenset(_MODULES) | _PREFIXES
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names that may come out: tools by full name with their parameters, and, if known, the live variables.
-
-    A name without a dot is a function of the run (`answer`). With `variables` given, the first word of an argument of a call
-    at statement level must be a parameter or a known name, and so must a word after `=` or a keyword such as `in`, outside
-    of brackets; without, only the names of tools and of keyword arguments are constrained. Leave out tools of a server whose
-    name is a live variable: there, `text.` is the variable's attribute.
-    """
-
-    tools: Mapping[str, Sequence[str]]
-    variables: Collection[str] | None = None
-
-    def __hash__(self) -> int:
-        variables = None if self.variables is None else frozenset(self.variables)
-        return hash((frozenset((name, tuple(parameters)) for name, parameters in self.tools.items()), variables))
-
-    def __bool__(self) -> bool:
-        return bool(self.tools)
-
-
-class NameTable:
-    """`Names` as bytes, arranged for the lexer."""
-
-    def __init__(self, names: Names) -> None:
-        self.parameters = {
-            full.encode(): frozenset(parameter.encode() for parameter in parameters)
-            for full, parameters in names.tools.items()
-        }
-        self.tools: dict[bytes, frozenset[bytes]] = {}
-        grouped: dict[bytes, set[bytes]] = {}
-        for full in self.parameters:
-            server, dot, tool = full.partition(b".")
-            if dot:
-                grouped.setdefault(server, set()).add(tool)
-        self.tools = {server: frozenset(tools) for server, tools in grouped.items()}
-        self.functions = frozenset(name for name in self.parameters if b"." not in name)
-        self.tool_beginnings = {server: _beginnings(tools) for server, tools in self.tools.items()}
-        self.server_endings: dict[bytes, list[bytes]] = {}
-        for server in self.tools:
-            for length in range(len(server) + 1):
-                self.server_endings.setdefault(server[:length], []).append(server[length:])
-        self.variables = None if names.variables is None else frozenset(name.encode() for name in names.variables)
-        self.known = _ALWAYS | frozenset(self.tools) | self.functions | (self.variables or frozenset())
-        """Names that any program may use, besides its own and the parameters."""
-        self.known_beginnings = _beginnings(self.known)
-
-
-def _beginnings(names: Collection[bytes]) -> frozenset[bytes]:
-    return frozenset(name[:length] for name in names for length in range(len(name) + 1))
+_SUBSCRIPT = re.compile(rb"(?:[)\]]|(?<![\w\x80-\xff])(?!(?:" + b"|".join(KEYWORDS) + rb")\[)[\w\x80-\xff]+)\[[\"']\Z")
+_WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +33,14 @@ class Frame:
 
     tool: bytes | None = None
     used: frozenset[bytes] = frozenset()
+
+
+def judged(frames: Sequence[Frame]) -> bool:
+    """True where the first word of an argument must be known already: not beside a name that is bound further on.
+
+    `answer([f(x) for x in xs])` binds `x` behind its use. Tools of servers are called by keywords there, too.
+    """
+    return not frames or b"." in (frames[-1].tool or b"") or all(frame.tool is not None for frame in frames)
 
 
 class NameState:
@@ -104,6 +56,8 @@ class NameState:
         "callee",
         "escaped",
         "frames",
+        "key",
+        "keys",
         "mode",
         "opening",
         "previous",
@@ -117,7 +71,13 @@ class NameState:
         "targets",
         "triple",
         "word",
+        "written",
     )
+
+    key: bytes | None
+    """What is written so far of a key in brackets; None elsewhere."""
+    keys: frozenset[bytes]
+    """What it may become."""
 
     ready: bool
     """True where an operand must come: its first word, if the next piece begins with it, is a known name."""
@@ -126,7 +86,8 @@ class NameState:
         self.table = table
         self.mode = THINKING if thinking else CODE
         self.quote, self.triple, self.run, self.opening, self.escaped = 0, False, 0, False, False
-        self.tail = b""
+        self.tail = self.written = b""
+        self.key, self.keys = None, frozenset()
         self.frames: tuple[Frame, ...] = ()
         self.bound: frozenset[bytes] = frozenset()
         self._new_line()
@@ -147,7 +108,7 @@ class NameState:
         """True where the word being written must be a parameter or a known name."""
         return (
             self.table.variables is not None
-            and len(self.frames) <= 1
+            and judged(self.frames)
             and (self.arg_start or self.arg_first or self.ready)
         )
 
@@ -167,7 +128,7 @@ class NameState:
     @property
     def beside_a_name(self) -> bool:
         """True where a name stands right before the word being written, which makes the line prose."""
-        return bool(self.previous) and self.previous not in _KEYWORDS
+        return bool(self.previous) and self.previous not in KEYWORDS
 
     @property
     def ends_unless_quoted(self) -> bool:
@@ -198,6 +159,8 @@ class NameState:
                 self.binding,
                 self.tail if self.mode is THINKING else b"",
                 self._bound_key(),
+                self.key,
+                self.keys,
             )
         return (
             self.word,
@@ -219,6 +182,7 @@ class NameState:
     def feed(self, piece: bytes) -> bool:
         """Go on with `piece`; False where a name in it does not exist (the state goes on all the same)."""
         good, index, end = True, 0, len(piece)
+        begun = self.key is not None
         self._take_place()
         while index < end:
             byte = piece[index]
@@ -234,6 +198,7 @@ class NameState:
                     elif byte == _NEWLINE:
                         self._start_line()
             elif self.mode is STRING:
+                good &= self._in_key(byte, begun)
                 index -= self._in_string(byte)
             elif self.mode is COMMENT:
                 if byte == _NEWLINE:
@@ -242,6 +207,9 @@ class NameState:
                 self._start_line()
             index += 1
         self.tail = (self.tail + piece)[-_TAIL_BYTES:]
+        self.written += piece
+        if self.key is not None and not begun:
+            self.keys = (self.table.keys or frozenset()) | frozenset(_WORD.findall(self.written))
         return good and self._unfinished()
 
     def _take_place(self) -> None:
@@ -255,7 +223,7 @@ class NameState:
     def _unfinished(self) -> bool:
         """True where the word in progress can still become an existing name."""
         if self.mode is not CODE:
-            return True
+            return self.key is None or any(key.startswith(self.key) for key in self.keys)
         if self.server is not None:
             return self.word in self.table.tool_beginnings[self.server]
         if self.strict and self.word and not 0x30 <= self.word[0] <= 0x39:
@@ -315,7 +283,7 @@ class NameState:
             self.attribute, self.previous = False, word
             return True
         good = self._check_argument(word) if first else True
-        if self.beside_a_name and word not in _KEYWORDS and byte not in _QUOTES:
+        if self.beside_a_name and word not in KEYWORDS and byte not in _QUOTES:
             self._opaque_line()  # two names side by side: this line is prose
             return good
         self._note_word(word, byte)
@@ -329,7 +297,7 @@ class NameState:
         return good
 
     def _check_argument(self, word: bytes) -> bool:
-        if self.table.variables is None or len(self.frames) > 1 or 0x30 <= word[0] <= 0x39:
+        if self.table.variables is None or not judged(self.frames) or 0x30 <= word[0] <= 0x39:
             return True
         return word in self.argument_words()
 
@@ -345,7 +313,7 @@ class NameState:
                     self.binding = None
         elif word in _BINDERS:
             self.binding = _BINDERS[word]
-        if self.simple and not self.frames and word not in _KEYWORDS:
+        if self.simple and not self.frames and word not in KEYWORDS:
             self.targets += (word,)
 
     def _sign(self, byte: int, following: int, seen: bytes) -> bool:
@@ -390,6 +358,7 @@ class NameState:
             self.mode = COMMENT
         elif byte in _QUOTES:
             self.mode, self.quote = STRING, byte
+            self.key = b"" if self.table.keys is not None and _SUBSCRIPT.search(seen) else None
             self.triple, self.run, self.opening, self.escaped = False, 1, True, False
         elif byte == 0x60:
             self._opaque_line()
@@ -409,6 +378,22 @@ class NameState:
         if self.simple:
             self.bound |= frozenset(self.targets)
         return True
+
+    def _in_key(self, byte: int, begun: bool) -> bool:
+        """One byte of a string that may be a key; False where one ends that does not exist.
+
+        A key that begins and goes on in one piece is not judged.
+        """
+        if self.key is None:
+            return True
+        if not begun:
+            self.key, self.keys = None, frozenset()
+            return True
+        if byte != self.quote and byte != _NEWLINE:
+            self.key += bytes((byte,))
+            return True
+        known, self.key, self.keys = byte == self.quote and self.key in self.keys, None, frozenset()
+        return known
 
     def _in_string(self, byte: int) -> int:
         """One byte of a string; returns 1 where the byte is to be read again as code."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from .name_state import CODE, Names, NameState, NameTable
+from .name_state import CODE, Frame, NameState, judged
+from .name_table import Names, NameTable
 from .pieces import Groups, Mask, PieceIndex
 
 __all__ = ["NameConstraint", "NameState", "Names"]
@@ -47,6 +48,8 @@ class NameConstraint:
         return self._masks[key]
 
     def _compute(self, state: NameState) -> Mask | None:
+        if state.key is not None:
+            return self._key_mask(state, state.key)
         if state.mode is not CODE:
             return self._without(None, state, self._risky(state) if state.ends_unless_quoted else self._leaving)
         if state.server is not None:
@@ -61,6 +64,15 @@ class NameConstraint:
             mask = self._index.everything.copy() if mask is None else mask
             mask[banned] = False
         return mask if mask is None or mask.any() else None  # a vocabulary that cannot write the name is left alone
+
+    def _key_mask(self, state: NameState, written: bytes) -> Mask | None:
+        """Within a key in brackets: tokens that go on with one that may stand there."""
+        ahead = {key[len(written) :][:1] or bytes((state.quote,)) for key in state.keys if key.startswith(written)}
+        mask = self._index.empty.copy()
+        for token, piece in enumerate(self._index.pieces):
+            if piece[:1] in ahead and not self._index.control[token]:
+                mask[token] = state.allows(piece)
+        return mask if mask.any() else None
 
     def _tool_mask(self, state: NameState, server: bytes) -> Mask:
         """After `server.`: tokens that go on with the name of one of its tools."""
@@ -174,28 +186,27 @@ class NameConstraint:
         return banned
 
     def _wrong_arguments(self, state: NameState) -> list[int]:
-        """Tokens like `(word` that begin an argument with an unknown name, under the strict rule."""
-        if self._table.variables is None or len(state.frames) > 1:
+        """Tokens like `(word` and `,word` that begin an argument with an unknown name, under the strict rule."""
+        if self._table.variables is None:
             return []
-        if state.frames:
-            sign, words = b",", state.unused() if state.frames[0].tool else None
-        else:
-            sign, words = b"(", self._parameters_ahead(state)
-        if words is None:
-            return []
-        extra = words | state.bound
+        ahead, here = self._parameters_ahead(state), None
+        if state.frames and state.frames[-1].tool is not None and judged(state.frames):
+            here = state.unused()
+        known = {sign: words | state.bound for sign, words in ((b"(", ahead), (b",", here)) if words is not None}
         return [
             token
             for token, opener, word in self._index.simple_arguments
-            if opener == sign
+            if opener in known
             and word not in self._table.known_beginnings
-            and not any(name.startswith(word) for name in extra)
+            and not any(name.startswith(word) for name in known[opener])
         ]
 
     def _parameters_ahead(self, state: NameState) -> frozenset[bytes] | None:
-        """Parameters of the tool whose name has just been written, if a bracket now would call it."""
+        """Parameters of the tool whose name has just been written, if a bracket now would call it and they are judged."""
         callee = state.calling
-        return None if callee is None else self._table.parameters.get(callee)
+        if callee is None or not judged((*state.frames, Frame(callee))):
+            return None
+        return self._table.parameters.get(callee)
 
 
 def _all(groups: dict[bytes, list[int]]) -> list[int]:

@@ -16,7 +16,7 @@ from ..conversation import Conversation, Role
 from ..tokens import ByteTokenizer
 from .base import Counting, PolicyIdentity, Proposal, Sampling
 from .errors import BadModelFile, ModelError, ModelNotFound
-from .name_state import Names
+from .name_table import Names
 
 Script = Sequence[str] | Callable[[Conversation], str]
 

@@ -20,7 +20,7 @@ from .rewards import Tried, right_models
 if TYPE_CHECKING:
     from ...runtime.conversation import Conversation
     from ...runtime.policies.llama import LlamaPolicy
-    from ...runtime.policies.name_state import Names
+    from ...runtime.policies.name_table import Names
 
 _THOUGHT_CHARS = 60
 _CLOSING = re.compile(r"(?<=<)(?=/)")

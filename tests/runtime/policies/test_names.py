@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.runtime.policies.base import Sampling
-from atlas.runtime.policies.name_state import Names, NameState, NameTable
+from atlas.runtime.policies.name_state import NameState
+from atlas.runtime.policies.name_table import Names, NameTable
 from atlas.runtime.policies.names import NameConstraint
 from atlas.runtime.policies.pieces import PieceIndex
 from atlas.runtime.policies.sampling import Sampler
@@ -27,6 +28,7 @@ NAMES = Names(
     }
 )
 STRICT = Names(NAMES.tools, variables=("rows", "total"))
+KEYED = Names(NAMES.tools, ("rows", "total"), keys=frozenset({"price", "unit price", "name"}))
 
 # Pieces that cross every boundary, then all bytes, then random fragments of programs.
 AWKWARD = [
@@ -37,6 +39,18 @@ AWKWARD = [
     "files.find",
     ".find",
     ".find(",
+    'rows["',
+    '["',
+    "['",
+    '"]',
+    "price",
+    'price"]',
+    "pric",
+    "unit pr",
+    "ice']",
+    '"][',
+    '"] == rows["name"]',
+    "rows[0]",
     ".find(pat",
     ".foo",
     ".findx",
@@ -230,7 +244,9 @@ def test_with_known_variables_an_argument_begins_with_a_parameter_or_a_known_nam
         "files.read(f'a')",
         "files.read(not total)",
         "files.read(3)",
-        "print(files.read(p) for p in rows)",
+        "print(files.read(path=p) for p in rows)",
+            "print([p for p in rows])",
+            "answer([text.count(what=p, path=rows[0]) for p in rows])",
         "files.read(-zzz)",
     ):
         assert write(STRICT, good), good
@@ -251,14 +267,15 @@ def test_with_known_variables_an_argument_begins_with_a_parameter_or_a_known_nam
     unknown = ("x = zzz", "for y in zzz", "if zzz", "x = not zzz", "answer(zzz", "answer(vlue=1", "x = y\n", "x == zzz")
     for bad in unknown:
         assert not write_by_bytes(STRICT, bad), bad
-    for bad in ("files.read(pth", "files.read(zzz", "files.find_all(rows, lmt"):
+    inside = ("answer(files.read(pth", "answer([files.read(zzz", "answer(len(files.read(zzz", "[files.find_all(rows, lmt")
+    for bad in ("files.read(pth", "files.read(zzz", "files.find_all(rows, lmt", *inside):
         assert not write(STRICT, bad), bad
 
 
 @settings(max_examples=60)
-@given(st.lists(st.integers(0, len(PIECES) - 2), max_size=12), st.booleans(), st.booleans())
-def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], strict: bool, thinking: bool) -> None:
-    names = STRICT if strict else NAMES
+@given(st.lists(st.integers(0, len(PIECES) - 2), max_size=12), st.booleans(), st.booleans(), st.booleans())
+def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], strict: bool, keyed: bool, thinking: bool) -> None:
+    names = KEYED if keyed else STRICT if strict else NAMES
     constraint = NameConstraint(names, INDEX)
     state = constraint.start(thinking=thinking)
     for token in tokens:
@@ -343,3 +360,20 @@ def test_unfinished_replies_of_any_bytes_never_raise() -> None:
     source = random.Random(0)
     for _ in range(300):
         NameState(NameTable(STRICT)).feed(bytes(source.randrange(256) for _ in range(60)))
+
+
+
+def test_a_key_in_brackets_behind_a_value_must_have_been_read_or_written() -> None:
+    for good in (
+        'x = rows["price"]',
+        "x = rows[0]['unit price']",
+        'x = files.find(pattern="a AS mine")[0]["mine"]',
+        'x = ["zzz", "price"]',
+        'for y in ["zzz"]:\n    answer(y)',
+        'x = rows[f"zzz"]',
+        'x = rows[0]["pri',
+    ):
+        assert write_by_bytes(KEYED, good), good
+    for bad in ('x = rows["prize"]', 'x = rows["pric"]', 'rows[0]["zz', 'x = files.read(path="a")["mine"]', 'rows[""]'):
+        assert not write_by_bytes(KEYED, bad), bad
+        assert write_by_bytes(STRICT, bad), bad

@@ -1,0 +1,72 @@
+"""The names that a reply may use, arranged for the lexer that follows it (`name_state.py`)."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
+_LOWER = (b"r", b"b", b"u", b"f", b"rb", b"br", b"fr", b"rf")
+_PREFIXES = frozenset(
+    form for one in _LOWER for form in (one, one.upper(), one.title(), one.title().swapcase())
+)
+_MODULES = (b"json", b"re", b"math", b"datetime", b"statistics", b"collections", b"itertools")
+_ALWAYS = frozenset(name.encode() for name in dir(builtins)) | KEYWORDS | frozenset(_MODULES) | _PREFIXES
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that may come out: tools by full name with their parameters, and, if known, the live variables.
+
+    A name without a dot is a function of the run (`answer`). With `variables` given, the first word of an argument of a call
+    at statement level must be a parameter or a known name, and so must a word after `=` or a keyword such as `in`, outside
+    of brackets; without, only the names of tools and of keyword arguments are constrained. Leave out tools of a server whose
+    name is a live variable: there, `text.` is the variable's attribute.
+    """
+
+    tools: Mapping[str, Sequence[str]]
+    variables: Collection[str] | None = None
+    keys: frozenset[str] | None = None
+    """What a text in brackets behind a value (`row["price"]`) may be, besides words of the reply itself; None: anything."""
+
+    def __hash__(self) -> int:
+        variables = None if self.variables is None else frozenset(self.variables)
+        tools = frozenset((name, tuple(parameters)) for name, parameters in self.tools.items())
+        return hash((tools, variables, self.keys))
+
+    def __bool__(self) -> bool:
+        return bool(self.tools)
+
+
+class NameTable:
+    """`Names` as bytes, arranged for the lexer."""
+
+    def __init__(self, names: Names) -> None:
+        self.parameters = {
+            full.encode(): frozenset(parameter.encode() for parameter in parameters)
+            for full, parameters in names.tools.items()
+        }
+        self.tools: dict[bytes, frozenset[bytes]] = {}
+        grouped: dict[bytes, set[bytes]] = {}
+        for full in self.parameters:
+            server, dot, tool = full.partition(b".")
+            if dot:
+                grouped.setdefault(server, set()).add(tool)
+        self.tools = {server: frozenset(tools) for server, tools in grouped.items()}
+        self.functions = frozenset(name for name in self.parameters if b"." not in name)
+        self.tool_beginnings = {server: _beginnings(tools) for server, tools in self.tools.items()}
+        self.server_endings: dict[bytes, list[bytes]] = {}
+        for server in self.tools:
+            for length in range(len(server) + 1):
+                self.server_endings.setdefault(server[:length], []).append(server[length:])
+        self.variables = None if names.variables is None else frozenset(name.encode() for name in names.variables)
+        self.known = _ALWAYS | frozenset(self.tools) | self.functions | (self.variables or frozenset())
+        """Names that any program may use, besides its own and the parameters."""
+        self.keys = None if names.keys is None else frozenset(key.encode() for key in names.keys)
+        self.known_beginnings = _beginnings(self.known)
+
+
+def _beginnings(names: Collection[bytes]) -> frozenset[bytes]:
+    return frozenset(name[:length] for name in names for length in range(len(name) + 1))
