@@ -25,7 +25,7 @@ def call(request):
     """Answer, or do something else."""
     global last
     number, token = request["id"], request["params"]["arguments"]["token"]
-    earlier, last = last, number
+    earlier = last
     way = rng.choice(("die", "hang", "slow", "rubbish", "half", "other id", "stale", "twice", "odd", "error", "binary"))
     if rng.random() > bad:
         way = "good"
@@ -46,7 +46,8 @@ def call(request):
         sys.stdout.flush()
     if way == "other id":
         send({"id": number + 5_000, "result": result("for nobody")})
-        return
+        return  # nobody could tell a late answer to this call from its own, as long as it is waited for
+    last = number
     if way == "stale" and earlier is not None:
         send({"id": earlier, "result": result("an earlier call's")})
     if way == "odd":
