@@ -99,7 +99,7 @@ def export(
 ) -> int:
     """Write the log to a file that another machine can import (jsonl), or in a form that other tools read."""
     from ..runtime.episodes import export_episodes, export_table, export_trajectories
-    from ..runtime.episodes.new_file import new_file
+    from ..runtime.new_file import new_file
 
     if form == "parquet" and str(out) == "-":
         raise UsageError("a table cannot be written to standard output", where="--out", mend="name a file")

@@ -116,21 +116,23 @@ def from_text(text: str) -> Any:
         return text
     if isinstance(value, int | float) and not isinstance(value, bool) and json.dumps(value) != stripped:
         return text
-    return _without_surrogates(value) if "\\u" in stripped else value
+    return without_surrogates(value) if "\\u" in stripped else value
 
 
 def _refuse(word: str) -> Any:
     raise ValueError(word)
 
 
-def _without_surrogates(value: Any) -> Any:
-    """Escapes in JSON can make half characters, which no file, terminal or tokenizer takes."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+def without_surrogates(value: Any) -> Any:
+    """JSON without half characters, which no file, terminal or tokenizer takes; escapes can make them.
+
+    By way of its text, which may be nested as deeply as `json` reads it.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     return value
 
 

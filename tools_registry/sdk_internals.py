@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from .results import without_surrogates
+
 
 async def raw_request(session: Any, method: str, params: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
     """Send a request and return the answer unchecked: the public form refuses a page for one malformed tool."""
@@ -57,22 +59,13 @@ def accept_deep_messages() -> None:
             if "recursion limit" not in str(problem):
                 raise
             try:
-                return adapter.validate_python(_without_half_characters(json.loads(data)), **options)
+                # an escape can be half a character, which pydantic refuses and `json` lets through
+                return adapter.validate_python(without_surrogates(json.loads(data)), **options)
             except RecursionError:
                 raise problem from None
 
     validate_json.tolerant = True  # type: ignore[attr-defined]
     adapter.validate_json = validate_json
-
-
-def _without_half_characters(value: Any) -> Any:
-    """A value of JSON that can be encoded: pydantic refuses an escape for half a character, `json` lets it through."""
-    text = json.dumps(value, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return value
 
 
 _STDOUT_BOUND: ContextVar[tuple[int, Callable[[int], None]] | None] = ContextVar("stdout bound", default=None)

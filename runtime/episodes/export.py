@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from ..new_file import new_file
 from .atif import trajectory_of
 from .codec import clean, from_text, unpack_floats, unpack_ids
-from .new_file import new_file
 from .redact import Redaction
 from .rows import Record, TurnRow
 from .store import EpisodeStore

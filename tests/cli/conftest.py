@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from .done import Done
 from .trained.commands import Nest
 from .trained.logs import tiny_model
-
-
-@dataclass(frozen=True)
-class Done:
-    """One finished command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON object on stdout."""
-        assert self.out.count("\n") == 1, self.out + self.err
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        """One JSON object a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
 
 Atlas = Callable[..., Done]
 

@@ -19,8 +19,9 @@ from atlas.runtime.policies.llama import LlamaPolicy
 from atlas.training.rubrics import RubricStore
 from atlas.training.rubrics.files import parse_rubric
 
+from .done import Done
 from .trained import nest as nests
-from .trained.commands import Ended, Nest, losses
+from .trained.commands import Nest, losses
 from .trained.logs import Log, tiny_model
 
 HALF = [1.0, 0.0] * 6
@@ -54,7 +55,7 @@ def test_a_killed_run_goes_on_to_the_losses_of_one_that_was_not(
         assert nest.train(atlas_home, *again, hurt=order).code == -9
         assert sorted(Path(atlas_home, "adapters").iterdir()) == kept
     done = nest.train(atlas_home, "--resume", "--out", str(hurt))
-    assert done.code == 0 and done.told["steps"] == 14, done.err
+    assert done.code == 0 and done.json["steps"] == 14, done.err
     assert losses(hurt) == losses(whole) and len(losses(whole)) == 14
 
 
@@ -62,7 +63,7 @@ def test_a_loss_that_is_no_number_ends_the_run_without_an_adapter(nest: Nest, mo
     Log(atlas_home, model).fill(HALF)
     asked = ["--model", str(model), *SMALL, "--steps", "3", "--recipe", "sft"]
     done = nest.train(atlas_home, *asked, hurt={"what": "nan"})
-    error = done.told["error"]
+    error = done.json["error"]
     assert done.code == 1 and error["type"] == "NotFinite" and "step 1: the loss is nan" in error["message"]
     assert error["where"] and "lower the learning rate" in error["mend"] and no_adapter(atlas_home)
     assert nest.train(atlas_home, "--resume").code == 0 and not no_adapter(atlas_home)
@@ -79,19 +80,19 @@ def test_a_disk_that_fills_leaves_no_half_adapter_and_the_run_goes_on_when_there
     Log(atlas_home, model).fill(HALF)
     asked = ["--model", str(model), *SMALL, "--steps", "2", "--recipe", "sft"]
     done = nest.train(atlas_home, *asked, hurt={"what": "full"} | where)
-    error = done.told["error"]
+    error = done.json["error"]
     assert done.code in (1, 2) and "free some" in error["mend"] and "resume" in error["mend"], done
     assert str(atlas_home) in error["where"] and no_adapter(atlas_home)
     done = nest.train(atlas_home, "--resume")
-    assert done.code == 0 and Path(done.told["adapter"]).is_file()
+    assert done.code == 0 and Path(done.json["adapter"]).is_file()
 
 
 OTHERWISE = ("is not the one that wrote these episodes", "k3")
 
 
-def stopped_before_a_step(done: Ended, run: Path) -> bool:
+def stopped_before_a_step(done: Done, run: Path) -> bool:
     """It ended because trainer and policy differ, and nothing was learned."""
-    error = done.told["error"]["message"]
+    error = done.json["error"]["message"]
     return done.code == 1 and all(word in error for word in OTHERWISE) and not (run / "metrics.jsonl").exists()
 
 

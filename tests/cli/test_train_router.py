@@ -38,7 +38,7 @@ def whole(nest: Nest, model: Path, home: Path) -> tuple[Path, Any]:
     """The folder of a run that nothing befell, and what it told."""
     done = nest.train(home, *SMALL, "--model", str(model), "--out", str(home / "whole"), replies=STEPS)
     assert done.code == 0, done.err
-    return home / "whole", done.told
+    return home / "whole", done.json
 
 
 def test_a_killed_run_goes_on_to_the_losses_of_one_that_was_not(
@@ -58,7 +58,7 @@ def test_a_run_of_the_router_that_the_trainer_scores_otherwise_stops_before_it_i
 ):
     asked = [*SMALL, "--demonstrations", "0", "--model", str(model), "--out", str(tmp_path)]
     done = nest.train(home, *asked, replies=STEPS, logprob=-3.0)
-    assert done.code == 1 and "is not the one that wrote these episodes" in done.told["error"]["message"], done
+    assert done.code == 1 and "is not the one that wrote these episodes" in done.json["error"]["message"], done
     assert not (tmp_path / "metrics.jsonl").exists()
 
 

@@ -6,14 +6,13 @@ Half of the episodes set the thresholds, the other half measure: a threshold is 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ...runtime.new_file import new_file
 from ..errors import JudgeError
 from ..rubrics import CATEGORIES, Category, RubricCriterion
 from .agreement import Agreement, Pair, agreement, best_threshold
@@ -218,13 +217,10 @@ class CalibrationStore:
         """Keep a calibration; the latest of a judge counts."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / f"{calibration.judge}.json"
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".calibration-")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with new_file(path) as file:
                 json.dump(calibration.to_json(), file, indent=1)
-            Path(name).replace(path)
         except OSError as problem:
-            Path(name).unlink(missing_ok=True)
             raise JudgeError(
                 f"the calibration cannot be written: {problem.strerror}", where=str(path), mend="make room on the disk"
             ) from problem

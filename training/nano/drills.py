@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 from tokenizers import Tokenizer
@@ -71,10 +72,7 @@ def drills(view: Sequence[Tool], words: Sequence[str], rng: random.Random, count
 def _sayings(view: Sequence[Tool]) -> dict[str, list[str]]:
     """For each tool the ways to name it that fit no other of the view: in full, bare, spoken, by its summary."""
     every = {tool.full_name: _ways(tool) for tool in view}
-    counts: dict[str, int] = {}
-    for ways in every.values():
-        for way in set(ways):
-            counts[way] = counts.get(way, 0) + 1
+    counts = Counter(way for ways in every.values() for way in set(ways))
     return {name: [way for way in ways if way and counts[way] == 1] or [name] for name, ways in every.items()}
 
 

@@ -6,15 +6,13 @@ use is left out of both.
 
 from __future__ import annotations
 
-import builtins
-import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable
 
 from ...tools_registry.stubs import prompt_stub
 from ..worlds.base import Split, World, pool
-from ..worlds.composed_words import WORDS
+from ..worlds.composed_words import RESERVED, WORDS
 
 _PROTECTED = frozenset(
     """def str int float bool list dict object none true false literal answer print json search_tools load_tools tools tool
@@ -84,7 +82,7 @@ def lexicon(texts: Iterable[str], held_out: set[str], *, size: int = 6000) -> li
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(re.findall(r"(?<![A-Za-z])[a-z]{4,11}(?![A-Za-z])", text))
-    unfit = held_out | _PROTECTED | _SQL | frozenset(keyword.kwlist) | frozenset(dir(builtins))
+    unfit = held_out | _PROTECTED | _SQL | RESERVED
     words = [word for word, _ in counts.most_common(3 * size) if word not in unfit and not word.endswith("s")]
     return words[:size]
 

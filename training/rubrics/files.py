@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from ...runtime.new_file import new_file
 from ..errors import RubricError
 from .checks import parse_check
 from .gates import Gates, parse_gates
@@ -101,13 +100,10 @@ def rubric_text(rubric: Rubric) -> str:
 def save_rubric(rubric: Rubric, path: Path) -> Path:
     """Write a rubric; the file is whole or not there."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rubric-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with new_file(path) as file:
             file.write(rubric_text(rubric))
-        Path(name).replace(path)
     except OSError as problem:
-        Path(name).unlink(missing_ok=True)
         raise RubricError(
             f"the rubric cannot be written: {problem.strerror}", where=str(path), mend="make room, or check permissions"
         ) from problem

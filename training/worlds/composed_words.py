@@ -15,7 +15,7 @@ from typing import Any
 
 from .base import Split, pool
 
-_RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"uid", "no"}
+RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"uid", "no"}
 """What no name of practice may be: words of Python, and short names that are held out."""
 _THEMES = """
 crm|salesdesk: p:client=customer c:deal=sale p:lead=prospect
@@ -268,7 +268,7 @@ def _themes() -> list[Theme]:
         theme.servers = [name for name in theme.servers if name not in seen]
         if kept and theme.servers:
             theme.key = theme.servers[0]
-            theme.servers = [name for name in theme.servers if name not in _RESERVED]
+            theme.servers = [name for name in theme.servers if name not in RESERVED]
             themes.append(theme)
     return themes
 
@@ -354,7 +354,7 @@ def wide_name(rng: random.Random, words: Sequence[str]) -> str:
     kind = rng.random()
     if kind < 0.12:
         letters = "".join(rng.choice("abcdefghiklmnoprstuvw") for _ in range(rng.choice((2, 3))))
-        return letters if letters not in _RESERVED else rng.choice(words)
+        return letters if letters not in RESERVED else rng.choice(words)
     return rng.choice(words) if kind < 0.7 else f"{rng.choice(words)}_{rng.choice(words)}"
 
 

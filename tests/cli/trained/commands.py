@@ -5,26 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..done import Done
 from . import nest as nests
-
-
-@dataclass(frozen=True)
-class Ended:
-    """One command that ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def told(self) -> Any:
-        """The one object on stdout."""
-        assert self.out.count("\n") == 1, self.out + self.err
-        return json.loads(self.out)
 
 
 class Nest:
@@ -36,7 +21,7 @@ class Nest:
             [sys.executable, str(Path(nests.__file__))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def train(self, home: str | Path, *arguments: str, cwd: Path | None = None, **more: Any) -> Ended:
+    def train(self, home: str | Path, *arguments: str, cwd: Path | None = None, **more: Any) -> Done:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._count += 1
         out, err = (self._folder / f"{self._count}.{name}" for name in ("out", "err"))
@@ -45,7 +30,7 @@ class Nest:
         self._process.stdin.flush()
         self._process.stdout.readline()
         code = int(self._process.stdout.readline())
-        done = Ended(code, out.read_text(), err.read_text())
+        done = Done(code, out.read_text(), err.read_text())
         assert "Traceback" not in done.err, done.err
         return done
 
