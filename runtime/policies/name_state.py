@@ -137,7 +137,12 @@ class NameState:
 
     def argument_words(self) -> frozenset[bytes]:
         """What the first word of the argument being written may be, under the strict rule."""
-        return self.unused() | self.bound | self.table.known
+        return self.unused() if self.named_only else self.unused() | self.bound | self.table.known
+
+    @property
+    def named_only(self) -> bool:
+        """True where an argument of a server's tool has been given by name, so that the next ones must be, too."""
+        return bool(self.frames) and bool(self.frames[-1].used) and b"." in (self.frames[-1].tool or b"")
 
     def unused(self) -> frozenset[bytes]:
         """Parameters of the innermost tool call that were not given yet."""
@@ -227,8 +232,9 @@ class NameState:
         if self.server is not None:
             return self.word in self.table.tool_beginnings[self.server]
         if self.strict and self.word and not 0x30 <= self.word[0] <= 0x39:
-            own = self.unused() | self.bound
-            return self.word in self.table.known_beginnings or any(name.startswith(self.word) for name in own)
+            own = self.unused() if self.named_only else self.unused() | self.bound
+            known = not self.named_only and self.word in self.table.known_beginnings
+            return known or any(name.startswith(self.word) for name in own)
         return True
 
     def _new_line(self) -> None:

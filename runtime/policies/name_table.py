@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import keyword
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,15 @@ _PREFIXES = frozenset(
     form for one in _LOWER for form in (one, one.upper(), one.title(), one.title().swapcase())
 )
 _MODULES = (b"json", b"re", b"math", b"datetime", b"statistics", b"collections", b"itertools")
-_ALWAYS = frozenset(name.encode() for name in dir(builtins)) | KEYWORDS | frozenset(_MODULES) | _PREFIXES
+_OPERANDS = frozenset((b"not", b"in", b"None", b"True", b"False", b"lambda", b"await"))
+"""Keywords with which an operand, or the rest of `not in`, can begin."""
+_USUAL = frozenset((
+    b"abs", b"all", b"any", b"bool", b"dict", b"enumerate", b"filter", b"float", b"int", b"isinstance", b"len", b"list",
+    b"map", b"max", b"min", b"next", b"range", b"repr", b"reversed", b"round", b"set", b"sorted", b"str", b"sum", b"tuple",
+    b"type", b"zip", b"Exception", b"KeyError", b"ValueError",
+))  # fmt: skip
+"""Builtins that short programs use; `hex`, `help` and `copyright` are slips of a small model."""
+_ALWAYS = _USUAL | _OPERANDS | frozenset(_MODULES) | _PREFIXES
 
 
 @dataclass(frozen=True)

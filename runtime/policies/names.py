@@ -25,7 +25,6 @@ class NameConstraint:
     def __init__(self, names: Names, index: PieceIndex) -> None:
         self._table = NameTable(names)
         self._index = index
-        self._known = self._table.known
         servers = self._table.tools.keys()
         self._inner_dots = [token for token, words in index.inner_dots if words & servers]
         simple = [token for token, _, _ in index.simple_arguments]
@@ -82,7 +81,7 @@ class NameConstraint:
 
     def _argument_mask(self, state: NameState) -> Mask:
         """At the first word of an argument: parameters and known names, or an expression that begins otherwise."""
-        words = state.unused() | state.bound | self._known
+        words = state.argument_words()
         if state.word[:1].isdigit():
             return self._index.everything.copy()
         if state.word:
@@ -192,13 +191,14 @@ class NameConstraint:
         ahead, here = self._parameters_ahead(state), None
         if state.frames and state.frames[-1].tool is not None and judged(state.frames):
             here = state.unused()
-        known = {sign: words | state.bound for sign, words in ((b"(", ahead), (b",", here)) if words is not None}
+        own = {sign: words | state.bound for sign, words in ((b"(", ahead), (b",", here)) if words is not None}
+        known = dict.fromkeys(own, self._table.known_beginnings)
+        if state.named_only and here is not None:
+            own[b","], known[b","] = here, frozenset()
         return [
             token
             for token, opener, word in self._index.simple_arguments
-            if opener in known
-            and word not in self._table.known_beginnings
-            and not any(name.startswith(word) for name in known[opener])
+            if opener in own and word not in known[opener] and not any(name.startswith(word) for name in own[opener])
         ]
 
     def _parameters_ahead(self, state: NameState) -> frozenset[bytes] | None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import ast
 import copy
-import io
-import json
 import random
-import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..worlds.base import CANNOT, Task, World
+from ..worlds.program_text import written
 from ..worlds.rehearse import Rehearsal
 
 Programs = tuple[str, ...]
@@ -174,20 +172,6 @@ WAYS: dict[str, Way] = {
 
 def _with_last(task: Task, tree: ast.Module) -> Programs:
     return (*task.programs[:-1], written(ast.fix_missing_locations(copy.deepcopy(tree))))
-
-
-def written(tree: ast.AST) -> str:
-    """A tree as text with double quotes, as policies write it: quotes must not give a changed program away."""
-    source = ast.unparse(tree)
-    lines = source.splitlines(keepends=True)
-    for token in reversed(list(tokenize.generate_tokens(io.StringIO(source).readline))):
-        (row, start), (end_row, end) = token.start, token.end
-        if token.type == tokenize.STRING and token.string.startswith("'") and row == end_row:
-            text = ast.literal_eval(token.string)
-            if json.loads(json.dumps(text, ensure_ascii=False)) == text:
-                line = lines[row - 1]
-                lines[row - 1] = f"{line[:start]}{json.dumps(text, ensure_ascii=False)}{line[end:]}"
-    return "".join(lines)
 
 
 def _is_tool_call(node: ast.AST) -> bool:

@@ -15,6 +15,7 @@ from ...tools_registry.search import ToolIndex
 from ...tools_registry.stubs import prompt_stub
 from ...tools_registry.tool import Tool
 from ..worlds.base import Task, World
+from ..worlds.mistakes import mistaken
 from ..worlds.rehearse import rehearse
 from .model import Tree
 from .tokenizer import ASSISTANT, END, RESULT, SPECIAL_TOKENS, SYSTEM, USER
@@ -29,8 +30,12 @@ def world_trees(
     *,
     stubs: tuple[int, int],
     stub_tokens: int = 700,
+    mistake_share: float = 0.0,
 ) -> list[Tree]:
-    """All tasks of a world as trees; `stubs` bounds how many stubs a view holds."""
+    """All tasks of a world as trees; `stubs` bounds how many stubs a view holds.
+
+    `mistake_share` of the tasks begin with a program that goes wrong, which carries no loss.
+    """
     index = ToolIndex(world.tools)
     tools = {tool.full_name: tool for tool in world.tools}
     trees = []
@@ -45,12 +50,24 @@ def world_trees(
         prefix = prefix_ids(tokenizer, view_text(server_index(world.tools), lines))
         branches, targets = [], []
         for task in chosen:
-            results = rehearse(world, task, index=index).results if len(task.programs) > 1 else []
-            ids, mask = branch_ids(tokenizer, task.text, task.programs, results)
+            ids, mask = _branch(world, task, names, tokenizer, index, rng, mistake_share)
             branches.append(ids)
             targets.append(mask)
         trees.append(Tree(prefix, branches, targets))
     return trees
+
+
+def _branch(
+    world: World, task: Task, view: Sequence[str], tokenizer: Tokenizer, index: ToolIndex, rng: random.Random,
+    mistake_share: float,
+) -> tuple[list[int], list[bool]]:  # fmt: skip
+    slips = rng.random() < mistake_share
+    done = rehearse(world, task, index=index) if slips or len(task.programs) > 1 else None
+    if slips and done is not None:
+        made = mistaken(world, task, view, rng, expected=done, index=index)
+        if made is not None:
+            return branch_ids(tokenizer, task.text, made.programs, made.results, mistake=made.place)
+    return branch_ids(tokenizer, task.text, task.programs, done.results if done is not None else ())
 
 
 def server_index(tools: Iterable[Tool]) -> list[tuple[str, int]]:
@@ -68,15 +85,18 @@ def prefix_ids(tokenizer: Tokenizer, view: str) -> list[int]:
 
 
 def branch_ids(
-    tokenizer: Tokenizer, task: str, programs: Sequence[str], results: Sequence[str]
+    tokenizer: Tokenizer, task: str, programs: Sequence[str], results: Sequence[str], *, mistake: int | None = None
 ) -> tuple[list[int], list[bool]]:
-    """The task, then programs and results in turn; the mask is true on programs and the end marks behind them."""
+    """The task, then programs and results in turn; the mask is true on programs and the end marks behind them.
+
+    The program at `mistake` is read, not learned.
+    """
     ids = [*tokenizer.encode(task_text(task)).ids, _ID[END]]
     mask = [False] * len(ids)
     for number, program in enumerate(programs):
         reply = [*tokenizer.encode(program).ids, _ID[END]]
         ids += [_ID[ASSISTANT], *reply]
-        mask += [False] + [True] * len(reply)
+        mask += [False] + [number != mistake] * len(reply)
         if number < len(results):
             heard = [_ID[RESULT], *tokenizer.encode(results[number]).ids, _ID[END]]
             ids += heard

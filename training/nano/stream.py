@@ -144,7 +144,8 @@ def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[t
             if sum(tree.size for tree in trees) > recipe.step_tokens:
                 break
         else:
-            trees += world_trees(world, dropout, rng, stubs=stubs_at(progress.value, recipe))
+            view = stubs_at(progress.value, recipe)
+            trees += world_trees(world, dropout, rng, stubs=view, mistake_share=recipe.mistake_share)
         seed += recipe.producers * recipe.workers
         yield trees, seed
 

@@ -272,6 +272,20 @@ def test_with_known_variables_an_argument_begins_with_a_parameter_or_a_known_nam
         assert not write(STRICT, bad), bad
 
 
+def test_behind_a_named_argument_of_a_tool_the_next_one_is_named_too() -> None:
+    for good in ('files.find_all(pattern="x", limit=3)', "answer(value=rows)", 'files.find_all(pattern=rows, limit=total)'):
+        assert write(STRICT, good), good
+    for bad in ('files.find_all(pattern="x", rows', 'text.count(path="x", dict', "text.count(path=rows, not"):
+        assert not write(STRICT, bad), bad
+        assert write(NAMES, bad), bad
+
+
+def test_builtins_that_short_programs_do_not_use_count_as_slips_under_the_strict_rule() -> None:
+    assert write_by_bytes(STRICT, "x = len(rows)") and write_by_bytes(STRICT, "x = rows if 1 not in rows else None")
+    for slip in ("x = hex", "answer(help", "answer(continue", "x = copyright"):
+        assert not write_by_bytes(STRICT, slip), slip
+
+
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, len(PIECES) - 2), max_size=12), st.booleans(), st.booleans(), st.booleans())
 def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], strict: bool, keyed: bool, thinking: bool) -> None:

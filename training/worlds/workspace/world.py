@@ -174,7 +174,7 @@ class _Run:
         try:
             return function(**arguments)
         except ToolboxError as error:
-            raise WorldToolError(str(error), error.kind) from None
+            raise WorldToolError(error.message, error.kind) from None
 
     def snapshot(self) -> dict[str, Any]:
         """All files (folders end in a slash), and the records of the other servers."""
