@@ -78,14 +78,17 @@ def command(arguments: Sequence[str | Path], **environment: str) -> Callable[[],
     return run
 
 
+def machine() -> str:
+    """Date and machine."""
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
 def heading(title: str) -> None:
     """Title, date, machine and load."""
-    print(f"\n## {title}\n")
-    load = os.getloadavg()[0]
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, load at the start {load:.1f}\n"
-    )
+    print(f"\n## {title}\n\n{machine()}, load at the start {os.getloadavg()[0]:.1f}\n")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

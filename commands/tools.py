@@ -119,7 +119,7 @@ async def _show(space: Toolspace, name: str, as_json: bool) -> int:
     async with open_toolspace(space) as view:
         tool = view.tools.get(name)
         if tool is None:
-            near = view.nearest(name)
+            near = [full for full in view.tools if full.endswith(f".{name}")] or view.nearest(name)
             mend = f"did you mean {', '.join(near)}?" if near else "`atlas tools list` shows all"
             raise UsageError(f"no such tool: {name}", where="the toolspace", mend=mend)
         details = {

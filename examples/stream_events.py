@@ -13,7 +13,7 @@ async def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "nano"
     async with Runtime(model=model, workspace=WORKSPACE, approve="auto") as runtime:
         async for event in runtime.stream("How many words are in notes.md?"):
-            print(type(event).__name__, event)
+            print(event)
 
 
 asyncio.run(main())

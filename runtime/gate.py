@@ -87,6 +87,8 @@ class Gate:
         self.turn = 0
         self.made = 0
         self.effects: list[str] = []
+        self.unasked: str | None = None
+        """What nobody could be asked about in this turn, with the mend; where it ends a program, no other fares better."""
         """Calls of this turn's program that succeeded and may have changed something."""
         self.called_servers: list[str] = []
         """Original names of the servers that calls were sent to."""
@@ -98,7 +100,7 @@ class Gate:
 
     def start_turn(self, turn: int) -> None:
         """A new program begins."""
-        self.turn, self.made, self._times, self.effects = turn, 0, 0, []
+        self.turn, self.made, self._times, self.effects, self.unasked = turn, 0, 0, [], None
         self._open.clear()
 
     def end_turn(self) -> None:
@@ -208,6 +210,7 @@ class Gate:
             await self._decide_fate(place, recorded)
         decision = await self._approved(tool, arguments, recorded)
         if not decision.allowed:
+            self.unasked = decision.reason if decision.by == "no_terminal" else self.unasked
             self._refuse(place, name, arguments, "denied", decision.reason, decision)
             raise ToolError(decision.reason, kind="denied")
         try:

@@ -266,6 +266,9 @@ class Run:
         text = message(self.options.output_tokens)
         self._ended(turn, outcome, text, loaded)
         self._note_step(turn, program, outcome, error, effects)
+        if error and self.gate.unasked is not None:
+            self.notes.append(self.gate.unasked)
+            return "gave_up", None
         self._failures[program or "", error or ""] += 1 if error else 0
         if self._failures[program or "", error or ""] >= SAME_FAILURES:
             self.notes.append(f"the same program failed {SAME_FAILURES} times")

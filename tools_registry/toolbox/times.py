@@ -113,7 +113,7 @@ def _hint(wanted: str) -> str:
     known = _zones()
     plain = wanted.lower().replace(" ", "_")
     cities = {key.rsplit("/", 1)[-1]: key for key in known}
-    if plain in cities:
-        return f" (did you mean {known[cities[plain]]}?)"
-    near = difflib.get_close_matches(plain[:60], [*known, *cities], n=1)
+    city = plain.rsplit("/", 1)[-1]
+    near = [city] if city in cities else difflib.get_close_matches(city[:60], cities, n=1, cutoff=0.7)
+    near = near or difflib.get_close_matches(plain[:60], known, n=1)
     return f" (did you mean {known[cities.get(near[0], near[0])]}?)" if near else "; write it like Europe/Paris"
