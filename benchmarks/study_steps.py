@@ -18,7 +18,7 @@ TEXT = """
 Made by `benchmarks/study_steps.py`. Every arm keeps the whole trajectory as context and puts loss on its steps only: `all`
 of them, 30 % by `random`, 30 % that a `model` labels as critical by the paper's four criteria (ATLaS, 2503.02197; the
 labeller is {labeller}), 30 % by `counterfactual` forks, and 30 % by the `data_flow` of the journal, which plays nothing.
-`random`, `model`, `all` and `data_flow` learn from solved episodes, `counterfactual` also from failed ones that a fork mended.
+All but `counterfactual` learn from solved episodes; that one learns from failed ones, too, where a fork mended them.
 """
 FORKS_AN_EPISODE = 6
 """About: three continuations at the boundaries of two to three turns."""

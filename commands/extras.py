@@ -16,5 +16,6 @@ def check_training(command: str) -> None:
         root = Path(__file__).resolve().parents[1]
         raise UsageError(
             f"training needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed",
-            where=command, mend=f"install the extra: {sys.prefix}/bin/pip install -e '{root}[train]' -c {root}/constraints.txt",
+            where=command,
+            mend=f"install the extra: {sys.prefix}/bin/pip install -e '{root}[train]' -c {root}/constraints.txt",
         )  # fmt: skip

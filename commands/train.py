@@ -56,7 +56,9 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Of both phases.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Of the LoRA adapter.")] = None,
     kl_weight: Annotated[float | None, typer.Option(min=0.0, help="Weight of the KL divergence from the base.")] = None,
-    patience: Annotated[int | None, typer.Option(min=0, help="Steps without progress before a phase ends; 0 never.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Steps that go worse, or epochs without progress, that end a phase; 0 never.")
+    ] = None,
     suite: Annotated[
         Literal["toolbox", "worlds", "worlds:hard"] | None, typer.Option(help="Whose held-out tasks decide.")
     ] = None,

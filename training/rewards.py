@@ -201,6 +201,17 @@ def _normalised(values: Sequence[float | None]) -> list[float]:
     return [0.0 if value is None else (value - mean) / max(std, STD_FLOOR) for value in values]
 
 
+def held_to_outcomes(values: Sequence[float], solved: Sequence[bool | None]) -> list[float]:
+    """Advantages that never push away from a rollout that solved its task; None where nobody knows whether one did.
+
+    Where all of a group are known to have solved it, the small criteria would be all that is left, and on one scale they
+    would weigh as much as a failure elsewhere: nothing is learned from such a group.
+    """
+    if solved and all(solved):
+        return [0.0] * len(values)
+    return [max(0.0, value) if done else value for value, done in zip(values, solved, strict=True)]
+
+
 def on_one_scale(groups: Sequence[Sequence[float]]) -> list[list[float]]:
     """Advantages of a batch's groups, scaled so that those of the groups that vary have a mean square of one.
 

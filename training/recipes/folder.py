@@ -20,6 +20,8 @@ from .options import TrainOptions
 
 FOLDER = "training"
 STATE = "run.json"
+PRACTICE = "practice.db"
+"""The episodes of forks and rollouts; never the log of the user, whatever folder is named."""
 
 
 class RunFolder:
@@ -111,7 +113,7 @@ class RunFolder:
 
     def discard(self) -> None:
         """Take back a run in which nothing was done yet; files of others in its folder stay."""
-        for name in (STATE, ".lock", "episodes.db", "episodes.db-wal", "episodes.db-shm"):
+        for name in (STATE, ".lock", *(PRACTICE + end for end in ("", "-wal", "-shm"))):
             (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
@@ -152,6 +154,8 @@ def new_run(home: Path, options: TrainOptions, out: Path | None) -> RunFolder:
     folder = RunFolder(path)
     if folder.state():
         raise RecipeError("there is a run in this folder", where=str(path), mend="name another --out, or give --resume")
+    if (path / PRACTICE).exists() or path.resolve() == home.resolve():
+        raise RecipeError("this folder holds other things already", where=str(path), mend="name a new folder as --out")
     with folder.explained(path):
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.note(run=path.name if out is None else name, options=options.to_json(), created=datetime.now(UTC).isoformat())

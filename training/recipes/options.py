@@ -63,7 +63,8 @@ class TrainOptions:
     alpha: float = 32.0
     kl_weight: float = 0.0
     patience: int = 12
-    """Steps (of reinforcement) or epochs (of supervision) without progress before a phase ends early; 0 never."""
+    """Steps of reinforcement that must have been clearly worse, or epochs of supervision without progress, before a phase
+    ends early; 0 never."""
     least_episodes: int = 8
     pool: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the router recipe: the models of the pool as `atlas.toml` has them."""

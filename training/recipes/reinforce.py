@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import pstdev
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CorruptRow, NotTrainable, PracticeError
+from ..errors import CorruptRow, NotTrainable
 from ..practice.curriculum import Curriculum
 from ..practice.ledger import Ledger
 from ..practice.rollouts import Rollout, practise
 from ..rewards import on_one_scale
 from ..rows import Row, rows_of, weigh
 from .metrics import mean, plain
+from .practising import check_practice
 from .scoring import Scorer, merged
 from .supervised import Phase, Told
 
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 
 STEPS = 30
 RATE = 3e-4
-_LEAST_BETTER = 0.005
+_ERRORS = 2.0
+"""Standard errors below: the tasks of a step differ so much that no smaller difference says anything."""
 
 
 @dataclass(slots=True)
@@ -44,11 +48,7 @@ class Online:
 
     async def run(self) -> Phase:
         """All steps, going on where a killed run was. Raises `LearnError` and `PracticeError`."""
-        if not self.tasks:
-            raise PracticeError(
-                "none of the episodes has a safe place to practise in", where="atlas train",
-                mend="collect episodes with `atlas eval SUITE --split practice --keep`, or train with --offline",
-            )  # fmt: skip
+        check_practice(self.tasks)
         options = self.learner.options
         steps = options.steps or STEPS
         trainer = self.learner.trainer("reinforce", settings(self.learner, steps))
@@ -120,8 +120,8 @@ class Online:
         early = max(
             sum(rewards[start : start + patience]) / patience for start in range(len(rewards) - 2 * patience + 1)
         )  # fmt: skip
-        if late < early + _LEAST_BETTER:
-            self.ended_early = f"the mean reward of the last {patience} steps was not above that of earlier ones"
+        if late < early - _ERRORS * pstdev(rewards) * math.sqrt(2 / patience):
+            self.ended_early = f"the mean reward of the last {patience} steps was clearly below that of earlier ones"
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import UsageError
 from ..practice.places import WorldPlace, made_world
-from ..rewards import Reward, advantages, reward_of, scored_by_programs
+from ..rewards import Reward, advantages, held_to_outcomes, reward_of, scored_by_programs
 from ..rubrics import Rubric, RubricStore, plain_rubric, rubric_of_world
 from .metrics import mean
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..judges.judge import Judge
     from ..practice.tasks import PracticeTask
     from .options import RewardKind
+
+
+_TOLD = ("known", "checked", "rated")
+"""Outcomes that somebody other than a judge has told."""
 
 
 @dataclass(slots=True)
@@ -58,7 +62,10 @@ class Scorer:
                 rewards.append(Reward(None, {}, {}))
             else:
                 rewards.append(await reward_of(record, rubric, self.judge, kind=self.kind))
-        return ScoredGroup(rubric, rewards, advantages(rewards, rubric))
+        found = advantages(rewards, rubric)
+        if self.kind == "rubric":  # the others are there to be compared as they are
+            found = held_to_outcomes(found, [_solved(record) for record in records])
+        return ScoredGroup(rubric, rewards, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,13 @@ class ScoredGroup:
             "decisions": {name: mean(values) for name, values in by_decision.items()},
             "gates": mean([float(all(one.gates.values())) for one in self.rewards if one.gates]),
         }
+
+
+def _solved(record: Record | None) -> bool | None:
+    episode = record.episode if record is not None else None
+    if episode is None or episode.outcome not in _TOLD or episode.reward is None:
+        return None
+    return episode.reward >= 1.0
 
 
 def _made(task: PracticeTask) -> Rubric:

@@ -18,21 +18,22 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.episodes import EpisodeStore, open_store
 from ...runtime.errors import UsageError
 from ..adapters import AdapterStore
-from ..errors import PracticeError, RecipeError
+from ..errors import PracticeError, RecipeError, TooFewOutcomes
 from ..outcomes import Selection, usable_episodes
 from ..pace import span
 from ..practice.ledger import Ledger
 from ..practice.rollouts import Manner
-from ..practice.tasks import PracticeTask, practice_task, world_practice
+from ..practice.tasks import practice_task
 from ..report import write_report
 from ..rows import read_dataset, write_dataset
 from ..rubrics import RubricStore
 from ..selectors.counterfactual import Counterfactual
-from .folder import RunFolder, new_run, unfinished_run
+from .folder import PRACTICE, RunFolder, new_run, unfinished_run
 from .forecast import forecast
 from .gathering import Chosen, Pool, choose_steps, fresh_tasks, logged_rows, practice_pool, split_rows, suite_of
 from .learner import Learner
 from .options import TrainOptions
+from .practising import leave_out_unscored, tasks_to_practise
 from .reinforce import Online
 from .replayed import relearn, replayed_rows
 from .scoring import Scorer
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 
 LEAST_TRIAL = 30
 """Held-out tasks that a promotion must rest on."""
-_SCORED = (
-    "with --reward rubric name --judge SPEC, or write rubrics (docs/rubrics.md); --offline takes the outcomes of the log"
-)
 
 
 @dataclass(slots=True)
@@ -152,7 +150,7 @@ class _Run:
         try:
             with ExitStack() as stack:
                 log = stack.enter_context(open_store(self.home))
-                practice = stack.enter_context(EpisodeStore(self.folder.path / "episodes.db"))
+                practice = stack.enter_context(EpisodeStore(self.folder.path / PRACTICE))
                 return await self._work(policy, log, practice)
         finally:
             await policy.aclose()
@@ -169,7 +167,7 @@ class _Run:
         async with AsyncExitStack() as stack:
             scorer = await self._scorer(pool, stack) if self.options.reinforces else None
             if scorer is not None and not self.options.offline and not self.folder.state().get("tasks"):
-                self._leave_out_unscored(pool, scorer)
+                self._note_all(leave_out_unscored(pool, scorer))
             self.gathered = True
             return await self._learn(policy, selection, pool, log, practice, scorer, suite)
 
@@ -327,31 +325,20 @@ class _Run:
                 rubrics.get(text)
         return Scorer(self.options.reward, self.home, judge)
 
-    def _leave_out_unscored(self, pool: Pool, scorer: Scorer) -> None:
-        """Practise no task that nobody could score. Raises `PracticeError` where none is left, before anything is played."""
-        unscored = [name for name, task in pool.once.items() if not scorer.can_score(task)]
-        if not unscored:
-            return
-        why = (
-            "outside generated worlds nobody can say of a rollout whether it solved its task" if scorer.kind == "outcome"
-            else "they are of no generated world, no judge is named, and programs tell less than half of their rubric"
-        )  # fmt: skip
-        if len(unscored) == len(pool.once):
-            raise PracticeError(
-                f"none of the {len(unscored)} tasks can be practised: {why}", where=f"--reward {scorer.kind}", mend=_SCORED
-            )
-        for name in unscored:
-            del pool.once[name]
-        self._note(f"{len(unscored)} tasks are not practised: {why}")
-        self.folder.note(notes=self.notes)
-
     async def _reinforce(
         self, learner: Learner, selection: Selection, pool: Pool, practice: EpisodeStore, ledger: Ledger, scorer: Scorer
     ) -> Phase:
         if not self.options.offline:
-            return await Online(learner, scorer, self._practice_tasks(pool), practice, ledger, self.told).run()
-        exact = [one for one in selection if one.exact_sampling]
-        replayed = await replayed_rows(exact, pool, scorer)
+            tasks, notes = tasks_to_practise(pool, self.folder, self.options)
+            self._note_all(notes)
+            return await Online(learner, scorer, tasks, practice, ledger, self.told).run()
+        try:
+            replayed = await replayed_rows([one for one in selection if one.exact_sampling], pool, scorer)
+        except TooFewOutcomes as problem:
+            if not self.phases:
+                raise
+            self._note(f"no reinforcement, only what was imitated: {problem.message}")
+            return Phase("reinforce")
         if replayed.alone:
             self._note(f"{replayed.alone} episodes are the only ones of their task and compared with each other")
         return await relearn(learner, replayed.rows, self.told)
@@ -364,17 +351,6 @@ class _Run:
             "all rollouts of each task did equally well, so there was nothing to learn from", where=str(self.folder.path),
             mend="take tasks that are solved sometimes (--episodes), a larger --group, or a higher --temperature",
         )  # fmt: skip
-
-    def _practice_tasks(self, pool: Pool) -> dict[str, PracticeTask]:
-        names = self.folder.state().get("tasks")
-        if names:
-            return {name: pool.tasks.get(name) or world_practice(name) for name in names}
-        tasks = dict(pool.once)
-        suite = str(self.folder.state().get("suite"))
-        if any(task.world_task is not None for task in tasks.values()):
-            tasks |= {task.name: task for task in fresh_tasks(suite, self.options)}
-        self.folder.note(tasks=list(tasks))
-        return tasks
 
     # -- the trial
 
@@ -441,6 +417,11 @@ class _Run:
             self._note(f"not promoted: {len(before.solved)} held-out tasks say too little, {LEAST_TRIAL} are needed")
             return (low, high), False
         return (low, high), store.promote(self.folder.name, (low, high), gain=round(gain, 4))
+
+    def _note_all(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self._note(text)
+        self.folder.note(notes=self.notes)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

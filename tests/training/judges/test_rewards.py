@@ -13,7 +13,15 @@ from atlas.runtime.policies import ScriptedPolicy
 from atlas.training.errors import JudgeError, RubricError
 from atlas.training.judges import Judge
 from atlas.training.judges.examples import Example
-from atlas.training.rewards import Reward, advantages, by_category, on_one_scale, reward_of, statistics_of
+from atlas.training.rewards import (
+    Reward,
+    advantages,
+    by_category,
+    held_to_outcomes,
+    on_one_scale,
+    reward_of,
+    statistics_of,
+)
 from atlas.training.rubrics import PAPER_COUNTS, Check, Rubric, RubricCriterion, plain_rubric
 
 Answering = Callable[[Callable[[str, str], str]], ScriptedPolicy]
@@ -156,6 +164,13 @@ def test_the_groups_of_a_batch_come_on_one_scale() -> None:
     assert found[1] == [0.0, 0.0] and found[0][0] == pytest.approx(3 * found[2][0])
     assert sum(value * value for value in found[0] + found[2]) / 4 == pytest.approx(1.0)
     assert on_one_scale([[0.0, 0.0]]) == [[0.0, 0.0]]
+
+
+def test_a_rollout_that_solved_its_task_is_never_pushed_away_from() -> None:
+    assert held_to_outcomes([0.5, -0.4, -0.1], [True, False, True]) == [0.5, -0.4, 0.0]
+    assert held_to_outcomes([0.5, -0.5], [True, True]) == [0.0, 0.0]
+    assert held_to_outcomes([0.5, -0.5], [None, None]) == [0.5, -0.5]
+    assert held_to_outcomes([0.2, -0.2], [False, False]) == [0.2, -0.2]
 
 
 def test_signs_of_a_hacked_reward_are_reported() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from atlas.runtime.errors import UsageError
 from atlas.training.adapters.store import WORST_LOSS
-from atlas.training.errors import RecipeError
+from atlas.training.errors import PracticeError, RecipeError
 from atlas.training.recipes.folder import RunFolder, new_run, unfinished_run
+from atlas.training.recipes.gathering import Pool
 from atlas.training.recipes.options import TrainOptions
+from atlas.training.recipes.practising import leave_out_unscored, tasks_to_practise
+from atlas.training.recipes.reinforce import Online
 from atlas.training.recipes.supervised import Watch
 from atlas.training.recipes.trial import paired_interval
 
@@ -93,3 +97,42 @@ def test_a_figure_that_stays_ends_the_phase_after_patience_and_the_count_survive
     again = Watch(2, **json.loads(json.dumps(watch.state())))
     assert again.worse(0.9)
     assert not Watch(0, 0.5, 99).worse(1.0)
+
+
+def test_a_run_never_takes_the_log_of_the_user_for_its_own(tmp_path):
+    log = tmp_path / "episodes.db"
+    log.write_text("mine")
+    with pytest.raises(RecipeError, match="other things"):
+        new_run(tmp_path, TrainOptions(), tmp_path)
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "episodes.db").write_text("mine, too")
+    new_run(tmp_path, TrainOptions(), beside).discard()
+    assert log.read_text() == "mine" and (beside / "episodes.db").read_text() == "mine, too"
+    (beside / "practice.db").write_text("of another run")
+    with pytest.raises(RecipeError, match="other things"):
+        new_run(tmp_path, TrainOptions(), beside)
+
+
+def rewarded(rewards: list[float], patience: int = 4) -> Online:
+    learner = SimpleNamespace(options=TrainOptions(patience=patience))
+    history = [{"reward": one} for one in rewards]
+    online = Online(learner, None, {}, None, None, lambda *_: None, history=history)  # type: ignore[arg-type]
+    online._look_for_an_end()
+    return online
+
+
+def test_reinforcement_ends_early_only_where_it_clearly_went_worse():
+    noisy = [0.5, 0.7, 0.4, 0.6, 0.5, 0.6, 0.4, 0.7, 0.6, 0.4, 0.6, 0.5]
+    assert not rewarded(noisy).ended_early
+    assert "clearly below" in rewarded([*noisy, 0.1, 0.0, 0.1, 0.1]).ended_early
+    assert not rewarded([*noisy, 0.1, 0.0, 0.1, 0.1], patience=0).ended_early
+
+
+def test_tasks_whose_place_has_gone_are_left_out_when_a_run_goes_on(tmp_path):
+    folder = new_run(tmp_path, TrainOptions(), None)
+    folder.note(tasks=["episode:01GONE", "worlds/practice/1/2"], suite="worlds")
+    tasks, notes = tasks_to_practise(Pool(), folder, TrainOptions())
+    assert list(tasks) == ["worlds/practice/1/2"] and "1 tasks have no safe place" in notes[0]
+    with pytest.raises(PracticeError, match="has a safe place"):
+        leave_out_unscored(Pool(), SimpleNamespace(kind="rubric"))  # type: ignore[arg-type]
