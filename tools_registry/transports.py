@@ -49,7 +49,7 @@ async def client_for(
     """
     from mcp import Client
 
-    sdk_internals.accept_deep_messages()
+    sdk_internals.accept_odd_messages()
     options: dict[str, Any] = {"message_handler": handler, "cache": None, **callbacks}
     auth = options.pop("auth", None)
     if not isinstance(target, ServerConfig):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import importlib.util
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,62 @@ def test_a_result_over_the_limit_is_refused(serve: Serve) -> None:
 
     with serve(server.streamable_http_app()) as url:
         run(use, remote(f"{url}/mcp"), result_bytes=100_000)
+
+
+def answering(kind: str, tools: Mapping[str, bytes]) -> Any:
+    """An app that lists the names of `tools` and answers their calls with these bytes (ID stands for the request's id)."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        body = b""
+        while (part := await receive())["type"] == "http.request":
+            body += part.get("body", b"")
+            if not part.get("more_body"):
+                break
+        asked = json.loads(body or b"{}")
+        number, params = asked.get("id"), asked.get("params") or {}
+        status = 202 if number is None else 200 if scope["method"] == "POST" else 405
+        said = tools[params["name"]] if asked.get("method") == "tools/call" else _said(asked.get("method"), tools)
+        said = said.replace(b"ID", json.dumps(number).encode())
+        said = b"data: " + said + b"\n\n" if kind == "text/event-stream" else said
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind.encode())]})
+        await send({"type": "http.response.body", "body": said if status == 200 else b""})
+
+    return app
+
+
+def _said(method: str, tools: Iterable[str]) -> bytes:
+    """The answer to anything but a call; half a character of a name is sent as its escape."""
+    info = {"name": "far", "version": "1"}
+    results: dict[str, Any] = {
+        "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": info},
+        "tools/list": {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in tools]},
+    }
+    error = {"error": {"code": -32601, "message": "Method not found"}}
+    answer = {"result": results[method]} if method in results else error
+    return b'{"jsonrpc": "2.0", "id": ID, ' + json.dumps(answer).encode()[1:]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_half_a_character_in_what_a_server_sends_is_replaced(serve: Serve, kind: str) -> None:
+    head = rb'{"jsonrpc": "2.0", "id": ID, '
+    tools = {
+        "half\ud800": b"",
+        "content": head + rb'"result": {"content": [], "structuredContent": {"a": "\ud800"}}}',
+        "error": head + rb'"error": {"code": -32603, "message": "broken \udc00"}}',
+    }
+
+    async def use(registry: Registry) -> None:
+        assert registry.servers[0].problem is None
+        assert {tool.tool_name for tool in registry.tools.values()} == {"half\ufffd", "content", "error"}
+        assert await registry.call(registry.tools["far.content"], {}) == {"a": "\ufffd"}
+        with pytest.raises(ToolFailed) as caught:
+            await registry.call(registry.tools["far.error"], {})
+        assert (caught.value.kind, caught.value.message) == ("failed", "broken \ufffd")
+
+    with serve(answering(kind, tools)) as url:
+        run(use, remote(f"{url}/mcp"))
 
 
 def test_an_answer_of_a_hundred_megabytes_is_cut_off_and_named(serve: Serve) -> None:

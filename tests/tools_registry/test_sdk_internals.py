@@ -67,13 +67,13 @@ def test_messages_nested_too_deeply_for_pydantic_are_read_and_rubbish_is_not() -
     import mcp_types
     import pytest
 
-    from atlas.tools_registry.sdk_internals import accept_deep_messages
+    from atlas.tools_registry.sdk_internals import accept_odd_messages
 
     def nested(levels: int) -> str:
         return '{"jsonrpc": "2.0", "id": 1, "result": ' + '{"in": ' * levels + "{}" + "}" * levels + "}"
 
-    accept_deep_messages()
-    accept_deep_messages()  # twice is as once
+    accept_odd_messages()
+    accept_odd_messages()  # twice is as once
     read = mcp_types.jsonrpc_message_adapter.validate_json
     assert read(nested(500), by_name=False).id == 1
     for text in (nested(100_000), nested(300)[:-1], '{"jsonrpc": "2.0"}'):
@@ -84,7 +84,7 @@ def test_messages_nested_too_deeply_for_pydantic_are_read_and_rubbish_is_not() -
 def test_half_a_character_in_a_deep_message_is_replaced_as_everything_must_be_encodable() -> None:
     import mcp_types
 
-    sdk_internals.accept_deep_messages()
+    sdk_internals.accept_odd_messages()
     nest = '{"in": ' * 300 + r'"\ud800 \ud83d\ude00"' + "}" * 300
     text = '{"jsonrpc": "2.0", "id": 1, "result": {"in": ' + nest + r', "\udfff": []}}'
     for data in (text, text.encode()):

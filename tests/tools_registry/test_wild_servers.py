@@ -91,7 +91,28 @@ def test_names_and_descriptions_cannot_leave_their_line(script: Script) -> None:
     run(use, script("wild", "odd-names", "orders"))
 
 
+def test_half_a_character_in_a_listing_is_replaced_and_every_tool_stays(script: Script, tmp_path: Path) -> None:
+    async def use(registry: Registry) -> None:
+        half = next(tool for tool in registry.tools.values() if tool.tool_name == "half\ufffd")
+        assert half.description == "Half \ufffd." and await registry.call(half, {}) == "called"
+        assert await called(registry, "capabilities") == {}
+
+    run(use, script("wild", "halves"), catalogue=Catalogue(tmp_path / "c.db"))
+
+
 # answers
+
+
+def test_half_a_character_in_an_answer_is_replaced(script: Script) -> None:
+    async def use(registry: Registry) -> None:
+        assert await called(registry, "half_content") == {"a": "\ufffd", "\ufffd": "\U0001f600"}
+        assert await called(registry, "half_text") == "so \ufffd it is"
+        for name, said in (("half_error", "broken \ufffd"), ("half_failure", "no \ufffd")):
+            with pytest.raises(ToolFailed) as caught:
+                await called(registry, name)
+            assert (caught.value.kind, caught.value.message) == ("failed", said)
+
+    run(use, script("wild", "halves", call_seconds=20.0))
 
 
 def test_a_hundred_megabytes_end_the_connection_and_not_the_registry(script: Script, tmp_path: Path) -> None:
