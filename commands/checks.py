@@ -134,7 +134,7 @@ async def model(settings: Settings) -> list[Finding]:
     detail = (
         f"{spec}, {proposal.prompt_tokens} tokens read and {proposal.generated_tokens} written in {proposal.seconds:.2f} s"
     )
-    return [Finding("model", "ok", f"{detail}, context {policy.context_length:,}, tokens counted: {policy.counting}")]
+    return [Finding("model", "ok", f"{detail}, takes {policy.context_length:,} tokens, counted: {policy.counting}")]
 
 
 def search(settings: Settings) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from ...tools_registry.errors import RegistryError, ToolFailed
 from ...tools_registry.listing import Listing
 from ...tools_registry.registry import Registry
 from ...tools_registry.results import RESULT_BYTES
+from ...tools_registry.toolbox import toolbox_tools
 from .places import Kind, Scene, copy_problem, copy_workspace
 
 if TYPE_CHECKING:
@@ -89,11 +91,19 @@ def recorded_place(record: Record, home: Path, live: Collection[str] = ()) -> Re
     problem = copy_problem(Path(folder))
     if problem:
         raise NotPractisable(problem)
+    if any(call.ok and call.tool in _changing() for call in record.calls):
+        raise NotPractisable("it changed files, and its workspace is no longer as it was before")
     servers = _known_servers(settings, Path(folder), home)
     for name in {call.tool.partition(".")[0] for call in record.calls if call.sent_at is not None}:
         if name not in TOOLBOX and not servers:
             raise NotPractisable(f"its server {name} was part of the program that ran it, and cannot be made again")
     return RecordedPlace(record, tuple(servers), frozenset(live))
+
+
+@cache
+def _changing() -> frozenset[str]:
+    """Tools of the toolbox that change the workspace."""
+    return frozenset(tool.full_name for tool in toolbox_tools() if not tool.read_only)
 
 
 def _known_servers(settings: Mapping[str, Any], workspace: Path, home: Path) -> list[tuple[ServerConfig, Listing]]:

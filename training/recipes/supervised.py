@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Told = Callable[[str, int, int], None]
 RATE = 5e-4
 _LEAST_BETTER = 1e-3
+_KNOWN = 0.05
+"""Mean negative log-probability of a token below which imitation only sharpens what is there."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,17 @@ async def imitate(learner: Learner, rows: Sequence[Row], watched: Sequence[Row],
         await asyncio.sleep(0)  # an interrupt ends the run between two steps
     phase.steps = len(phase.history)
     return phase
+
+
+def known_already(phase: Phase) -> list[str]:
+    """A note where the model knew at the first step what it was to imitate: it can hardly have learned anything then."""
+    first = next((line["loss_ce"] for line in phase.history if line.get("loss_ce") is not None), None)
+    if first is None or first >= _KNOWN:
+        return []
+    return [
+        f"the model knew what it was to imitate (loss {first:.3f} at the first step): its own safe successes teach it "
+        "little. Collect with --temperature 1 and --attempts 8, or take --recipe critical or rubric"
+    ]
 
 
 def _unadapted(rows: Sequence[Row]) -> list[Row]:

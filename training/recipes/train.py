@@ -37,7 +37,7 @@ from .practising import leave_out_unscored, tasks_to_practise
 from .reinforce import Online
 from .replayed import relearn, replayed_rows
 from .scoring import Scorer
-from .supervised import Phase, Told, imitate
+from .supervised import Phase, Told, imitate, known_already
 from .trial import Score, paired_interval, score
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ class _Run:
         if rows:
             taught, watched = split_rows(rows, seed=self.options.seed)
             self.phases.append(await imitate(learner, taught, watched, self.told))
+            self._note_all(known_already(self.phases[-1]))
         if scorer is not None:
             self.phases.append(await self._reinforce(learner, selection, pool, practice, ledger, scorer))
         self._check_learned()

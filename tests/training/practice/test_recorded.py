@@ -86,3 +86,12 @@ def test_an_episode_without_a_safe_place_is_told_apart_with_its_reason(mail, sto
     mail.workspace.rmdir()
     with pytest.raises(NotPractisable, match="is gone"):
         practice_task(record, mail.home)
+
+
+def test_a_task_that_changed_its_folder_is_not_practised_on_what_it_left_behind(mail):
+    mail.workspace.joinpath("a.txt").write_text("x")
+    _, record = mail.run(['answer(files.read(path="a.txt"))'])
+    practice_task(record, mail.home)
+    _, record = mail.run(['files.move(source="a.txt", target="b.txt")\nanswer("done")'])
+    with pytest.raises(NotPractisable, match="no longer as it was"):
+        practice_task(record, mail.home)

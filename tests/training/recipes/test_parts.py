@@ -15,7 +15,7 @@ from atlas.training.recipes.gathering import Pool
 from atlas.training.recipes.options import TrainOptions
 from atlas.training.recipes.practising import leave_out_unscored, tasks_to_practise
 from atlas.training.recipes.reinforce import Online
-from atlas.training.recipes.supervised import Watch
+from atlas.training.recipes.supervised import Phase, Watch, known_already
 from atlas.training.recipes.trial import paired_interval
 
 
@@ -136,3 +136,9 @@ def test_tasks_whose_place_has_gone_are_left_out_when_a_run_goes_on(tmp_path):
     assert list(tasks) == ["worlds/practice/1/2"] and "1 tasks have no safe place" in notes[0]
     with pytest.raises(PracticeError, match="has a safe place"):
         leave_out_unscored(Pool(), SimpleNamespace(kind="rubric"))  # type: ignore[arg-type]
+
+
+def test_a_run_says_so_where_there_was_nothing_to_learn_from_its_own_successes():
+    assert "0.012" in known_already(Phase("imitate", history=[{"loss_ce": 0.012}, {"loss_ce": 0.3}]))[0]
+    assert not known_already(Phase("imitate", history=[{"loss_ce": 0.2}, {"loss_ce": 0.01}]))
+    assert not known_already(Phase("imitate"))
