@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from .config import ServerConfig
 from .errors import RegistryError, ServerDied, ServerError, ServerProtocolError, ServerStartError, ServerTimeout, ToolFailed
+from .sdk_internals import unreadable_head
 
 _NEEDS_OLD_SDK = re.compile(
     r"No module named 'mcp\.server\.fastmcp|This is mcp 2\.x|'Server' object has no attribute '\w+'"
@@ -72,6 +73,9 @@ def call_failure(error: BaseException, evidence: Evidence, tool: str, seconds: f
 
     cause = root_cause(error)
     if isinstance(cause, MCPError):
+        head = unreadable_head(cause)
+        if head is not None:
+            return _unreadable(evidence, tool, head)
         return _protocol_error(cause.code, cause.message, evidence, tool, seconds)
     if isinstance(cause, TimeoutError):
         return _timeout(evidence, tool, seconds)
@@ -177,6 +181,15 @@ def _excess(evidence: Evidence, tool: str) -> ToolFailed:
         f"server {evidence.name!r} sent {evidence.excess} during {tool} and was given up; the call may have taken effect",
         kind="too_large", where=tool, mend="ask for less: a filter, a page or a range",
     )
+    error.fate = "unknown"
+    return error
+
+
+def _unreadable(evidence: Evidence, tool: str, head: str) -> ToolFailed:
+    error = ToolFailed(
+        f"server {evidence.name!r} answered {tool} with something unreadable: {head}; the call was sent and may have taken "
+        "effect", kind="invalid_result", where=tool, mend="report it to the makers of the server",
+    )  # fmt: skip
     error.fate = "unknown"
     return error
 

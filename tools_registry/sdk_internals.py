@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from .results import without_surrogates
+from .unreadable import Unreadable, answered_request
 
 
 async def raw_request(session: Any, method: str, params: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
@@ -44,7 +45,10 @@ def is_closed(session: Any) -> bool:
 
 def accept_odd_messages() -> None:
     """Read messages that pydantic does not: nested too deeply, or with an escape that is half a character. One schema of a
-    hundred levels, or one such escape in a name, would take the whole tool list with it."""
+    hundred levels, or one such escape in a name, would take the whole tool list with it.
+
+    An answer that cannot be read even so becomes an error for whoever waits for it, who would wait for nothing.
+    """
     import mcp_types
 
     adapter: Any = mcp_types.jsonrpc_message_adapter
@@ -56,13 +60,41 @@ def accept_odd_messages() -> None:
         try:
             return strict(data, **options)
         except ValueError as problem:
+            text = data if isinstance(data, str) else bytes(data).decode("utf-8", "replace")
             try:
-                return adapter.validate_python(without_surrogates(json.loads(data)), **options)
+                return adapter.validate_python(without_surrogates(json.loads(text)), **options)
             except (ValueError, RecursionError):
-                raise problem from None
+                answer = _unreadable_answer(text)
+                if answer is None:
+                    raise problem from None
+                return answer
 
     validate_json.tolerant = True  # type: ignore[attr-defined]
     adapter.validate_json = validate_json
+
+
+def _unreadable_answer(text: str) -> Any:
+    """The error that stands for an answer which cannot be read; None where the message is no answer."""
+    import mcp_types
+
+    number, head = answered_request(text), Unreadable.of(text)
+    if number is None:
+        return None
+    error = mcp_types.ErrorData(code=mcp_types.PARSE_ERROR, message=f"the answer cannot be read: {head}", data=head)
+    return mcp_types.JSONRPCError(jsonrpc="2.0", id=number, error=error)
+
+
+def unreadable_head(error: Any) -> str | None:
+    """What an unreadable answer began with; None for every other `MCPError`."""
+    import mcp_types
+
+    if isinstance(error.data, Unreadable):
+        return str(error.data)
+    # over HTTP the SDK knows by itself to whom a message without a usable id belongs, and says it in words only
+    said, _, problem = error.message.partition(": ")
+    if error.code != mcp_types.PARSE_ERROR or said not in ("Failed to parse JSON response", "Failed to parse SSE message"):
+        return None
+    return " ".join(problem.split())[:200]
 
 
 _STDOUT_BOUND: ContextVar[tuple[int, Callable[[int], None]] | None] = ContextVar("stdout bound", default=None)

@@ -159,6 +159,25 @@ def test_half_a_character_in_what_a_server_sends_is_replaced(serve: Serve, kind:
         run(use, remote(f"{url}/mcp"))
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_unreadable_answer_over_http_ends_its_call_at_once(serve: Serve, kind: str) -> None:
+    tools = {
+        "number": b'{"jsonrpc": "2.0", "id": ID, "result": {"n": ' + b"7" * 5_000 + b"}}",
+        "no_id": b'{"jsonrpc": "2.0", "id": null, "error": {"code": "E_BROKEN", "message": null}}',
+        "text": b"Internal error",
+    }
+
+    async def use(registry: Registry) -> None:
+        for name in tools:
+            with pytest.raises(ToolFailed) as caught:
+                await registry.call(registry.tools[f"far.{name}"], {})
+            assert caught.value.kind == "invalid_result" and caught.value.fate == "unknown"
+            assert f"answered far.{name} with something unreadable" in caught.value.message
+
+    with serve(answering(kind, tools)) as url:
+        run(use, remote(f"{url}/mcp", call_seconds=200.0))
+
+
 def test_an_answer_of_a_hundred_megabytes_is_cut_off_and_named(serve: Serve) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

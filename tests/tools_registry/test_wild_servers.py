@@ -136,6 +136,57 @@ def test_an_answer_to_another_request_is_given_to_nobody(script: Script) -> None
     run(use, script("wild"))
 
 
+UNREADABLE = {
+    "an endless number": '"result": {"content": [], "structuredContent": {"n": ' + "7" * 5_000 + "}}",
+    "endless nesting": '"result": {"content": [], "structuredContent": ' + "[" * 3_000 + "]" * 3_000 + "}",
+    "an error of no form": '"error": {"code": "E_BROKEN", "message": null}',
+    "no result": '"result": null',
+}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f'{{"jsonrpc": "2.0", "id": ID, {said}}}' for said in UNREADABLE.values()),
+        *(f'{{{said}, "jsonrpc": "2.0", "id": ID}}' for said in UNREADABLE.values()),
+        '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "te',
+    ],
+    ids=[
+        *(f"{what} at the end" for what in UNREADABLE),
+        *(f"{what} at the beginning" for what in UNREADABLE),
+        "half a line",
+    ],
+)
+def test_an_unreadable_answer_ends_its_call_at_once(script: Script, line: str) -> None:
+    async def use(registry: Registry) -> None:
+        with pytest.raises(ToolFailed) as caught:
+            await called(registry, "raw", text=line)
+        assert caught.value.kind == "invalid_result" and caught.value.fate == "unknown"
+        assert "'wild' answered wild.raw with something unreadable: {" in caught.value.message
+        assert line[:18] in caught.value.message
+        assert "the call was sent and may have taken effect" in caught.value.message
+        assert len(caught.value.message) < 400
+        assert await called(registry, "capabilities") == {}
+
+    run(use, script("wild", call_seconds=200.0))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level": "info", "id": ID, "message": "working"}',
+        '{"jsonrpc": "2.0", "id": ID, "method": 5}',
+        '{"jsonrpc": "2.0", "result": {"id": ID}, "broken": 1',
+    ],
+)
+def test_a_line_that_answers_nothing_ends_no_call(script: Script, line: str) -> None:
+    async def use(registry: Registry) -> None:
+        answer = '{"jsonrpc": "2.0", "id": ID, "result": {"content": [{"type": "text", "text": "fine"}]}}'
+        assert await called(registry, "raw", text=f"{line}\n{answer}") == "fine"
+
+    run(use, script("wild"))
+
+
 def test_a_result_over_the_limit_is_kept_in_a_file_with_head_and_shape(script: Script, tmp_path: Path) -> None:
     async def use(registry: Registry) -> None:
         tool = registry.tools["wild.lines"]

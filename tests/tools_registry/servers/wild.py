@@ -12,7 +12,7 @@ import sys
 listings = set(sys.argv[1:])
 FREE = {"type": "object"}
 ANSWER = {"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"]}
-NAMES = ("ask_name", "ask_secret", "sample", "roots", "capabilities", "steps", "image", "flood", "other_id", "lines")
+NAMES = ("ask_name", "ask_secret", "sample", "roots", "capabilities", "steps", "image", "flood", "other_id", "lines", "raw")
 TOOLS = [
     *({"name": name, "description": f"{name}.", "inputSchema": FREE} for name in NAMES),
     {"name": "large", "inputSchema": {"type": "object", "properties": {"n": {"type": "integer"}}}},
@@ -129,6 +129,9 @@ def call(name, arguments, request):
         return {**text("no \ud800"), "isError": True}
     if name == "half_error":
         send({"id": request["id"], "error": {"code": -32603, "message": "broken \udc00"}})
+        return None
+    if name == "raw":  # any text, with the id of the request in it
+        print(arguments["text"].replace("ID", str(request["id"])), flush=True)
         return None
     if name == "other_id":
         send({"id": request["id"] + 1_000, "result": text("not yours")})
