@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from .errors import ConfigError
 from .expansion import Expander, UnsetVariable
+from .fields import LONGEST, read_small_file, shown, wrong_header, wrong_text, wrong_url, wrong_variable
 
 Transport = Literal["stdio", "http", "sse", "http_or_sse"]
 
@@ -195,6 +196,7 @@ class _Entry:
         return not self._flag("disabled", False) and self._flag("enabled", True)
 
     def config(self) -> ServerConfig:
+        self._check("", wrong_text(self.name) if self.name.strip() else "has no name", "give it a name")
         transport = self._transport()
         command = self._command() if transport == "stdio" else []
         call_seconds = self._seconds("timeout", CALL_SECONDS)
@@ -204,10 +206,10 @@ class _Entry:
             transport=transport,
             command=command[0] if command else "",
             args=tuple(command[1:]),
-            env=self._env_file() | self._texts("environment") | self._texts("env"),
+            env=self._env(),
             cwd=str(self.file.resolve().parent / Path(cwd).expanduser()) if cwd else None,
             url=self._url() if transport != "stdio" else "",
-            headers=self._texts("headers"),
+            headers=self._headers(),
             connect_seconds=self._seconds("connectTimeout", max(CONNECT_SECONDS, self._seconds("timeout", 0.0))),
             call_seconds=call_seconds,
             include_tools=self._names("includeTools"),
@@ -250,9 +252,20 @@ class _Entry:
         if not key:
             raise self._error("url", "is missing", 'for example "url": "https://host/mcp"')
         url = self._text(key)
-        if not url.lower().startswith(("http://", "https://")):
-            raise self._error(key, f"must begin with http:// or https://, not {url[:40]!r}", "correct the address")
+        self._check(key, wrong_url(url), "correct the address")
         return url
+
+    def _env(self) -> dict[str, str]:
+        env = self._env_file() | self._texts("environment") | self._texts("env")
+        for name in env:
+            self._check(f"env.{name}", wrong_variable(name), "correct the name")
+        return env
+
+    def _headers(self) -> dict[str, str]:
+        headers = self._texts("headers")
+        for name, value in headers.items():
+            self._check(f"headers.{name}", wrong_header(name, value))
+        return headers
 
     def _env_file(self) -> dict[str, str]:
         given = self._text("envFile")
@@ -260,10 +273,11 @@ class _Entry:
             return {}
         path = self.file.resolve().parent / Path(given).expanduser()
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            text = read_small_file(path)
+        except (OSError, ValueError) as error:
             raise self._error("envFile", f"cannot be read: {error}", "create the file or correct the path") from None
-        return dict(_env_line(line) for line in lines if "=" in line and not line.lstrip().startswith("#"))
+        self._check("envFile", wrong_text(text))
+        return dict(_env_line(line) for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
 
     def _texts(self, key: str) -> dict[str, str]:
         given = self.entry.get(key) or {}
@@ -284,12 +298,14 @@ class _Entry:
 
     def _expand(self, key: str, text: str) -> str:
         try:
-            return self.expander.expand(text)
+            expanded = self.expander.expand(text)
         except UnsetVariable as unset:
             raise self._error(
                 key, f"uses {unset.reference}, but the variable {unset.variable} is not set",
                 f"set {unset.variable}, or give a default as ${{{unset.variable}:-value}}",
             ) from None
+        self._check(key, wrong_text(expanded))
+        return expanded
 
     def _flag(self, key: str, default: bool) -> bool:
         value = self.entry.get(key, default)
@@ -299,8 +315,8 @@ class _Entry:
 
     def _seconds(self, key: str, default: float) -> float:
         value = self.entry.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise self._error(key, "must be a number (seconds, or milliseconds from 1000 on)", 'for example "timeout": 60')
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST:
+            raise self._error(key, "must be a number (seconds, or milliseconds from 1000 on)", f'for example "{key}": 60')
         if value == 0:
             return default
         return value / 1000 if value >= _FIRST_MILLISECONDS else float(value)
@@ -313,11 +329,15 @@ class _Entry:
             raise self._error(key, "must be a list of tool names", f'for example "{key}": ["read_file"]')
         return frozenset(value)
 
+    def _check(self, key: str, problem: str, mend: str = "correct the value") -> None:
+        if problem:
+            raise self._error(key, problem, mend)
+
     def _error(self, key: str, what: str, mend: str) -> ConfigError:
-        field_text = f", field {key}" if key else ""
+        field_text = f", field {shown(key)}" if key else ""
         return ConfigError(
             f"server {self.name!r}{field_text} {what}",
-            where=f"{self.file}:{self.line}, server {self.name}{field_text}",
+            where=f"{self.file}:{self.line}, server {shown(self.name) or repr('')}{field_text}",
             mend=mend,
         )
 

@@ -1,6 +1,7 @@
 """Configuration files as MCP users write them, and what a wrong one is answered with."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,59 @@ def test_each_wrong_field_is_named(tmp_path: Path, content: Any, words: str | No
         assert load_config(write(tmp_path, content))[0].env == {}
     else:
         assert words in error(tmp_path, content).message
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ('"command": "x", "timeout": NaN', "timeout must be a number"),
+        ('"command": "x", "timeout": 1e999', "timeout must be a number"),
+        ('"command": "x", "connectTimeout": -Infinity', "connectTimeout must be a number"),
+        ('"command": "x", "timeout": 1' + "0" * 400, "timeout must be a number"),
+        (r'"command": "x\u0000"', "command holds a NUL character"),
+        (r'"command": "\ud800"', "command holds half a character"),
+        (r'"command": "x", "args": ["a", "\u0000"]', "args[1] holds a NUL character"),
+        (r'"command": "x", "env": {"K": "\udc00"}', "env.K holds half a character"),
+        (r'"command": "x", "env": {"K\ud800": "v"}', r"env.K\ud800 holds half a character"),
+        ('"command": "x", "env": {"A=B": "v"}', "env.A=B is no name of a variable"),
+        (r'"command": "x", "cwd": "\u0000"', "cwd holds a NUL character"),
+        (r'"command": "x", "envFile": "\u0000"', "envFile holds a NUL character"),
+        (r'"url": "http://h/\ud800"', "url holds half a character"),
+        ('"url": "http://[::1"', "url is no address: Invalid IPv6 URL"),
+        ('"url": "http://h:99999/"', "url is no address: Port out of range"),
+        ('"url": "http:///mcp"', "url is no address: it has no host"),
+        (r'"url": "http://h/\u0007"', "url is no address: it holds a space or a control character"),
+        ('"url": "http://h", "headers": {"X-Name": "J\u00fcrgen"}', "headers.X-Name holds characters that a header cannot"),
+        (r'"url": "http://h", "headers": {"X-Name": "a\r\nb"}', "headers.X-Name holds characters that a header cannot"),
+        ('"url": "http://h", "headers": {"X Name": "a"}', "headers.X Name is no name of a header"),
+    ],
+)
+def test_a_value_that_nothing_can_be_given_names_file_server_and_field(tmp_path: Path, entry: str, field: str) -> None:
+    caught = error(tmp_path, f'{{"mcpServers": {{"s": {{{entry}}}}}}}')
+    assert f"server 's', field {field}" in caught.message
+    assert caught.where.startswith(f"{tmp_path / 'mcp.json'}:1, server s, field {field.split()[0]}")
+
+
+def test_half_a_character_in_a_variable_of_the_environment_names_the_field(tmp_path: Path) -> None:
+    caught = error(tmp_path, {"mcpServers": {"s": {"command": "x", "env": {"K": "${FROM}"}}}}, FROM="\udcff")
+    assert "field env.K holds half a character" in caught.message
+
+
+@pytest.mark.parametrize("name", ["", " ", "\ud800", "a\0"])
+def test_a_server_needs_a_name_that_can_be_shown(tmp_path: Path, name: str) -> None:
+    caught = error(tmp_path, {"mcpServers": {name: {"command": "x"}}})
+    assert caught.mend == "give it a name" and caught.where.encode()
+    assert load_config(write(tmp_path, {"mcpServers": {name: {"command": "x", "disabled": True}}})) == []
+
+
+def test_a_file_of_variables_is_a_plain_file_of_bounded_size(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b"A=1\n" * 300_000)
+    (tmp_path / "nul").write_bytes(b"A=\0\n")
+    said = {"pipe": "no plain file", "/dev/zero": "no plain file", ".": "no plain file", "large": "larger than 1 MB"}
+    for given, words in {**said, "nul": "NUL character"}.items():
+        caught = error(tmp_path, {"mcpServers": {"s": {"command": "x", "envFile": given}}})
+        assert "server 's', field envFile" in caught.message and words in caught.message
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
