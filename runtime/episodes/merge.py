@@ -49,23 +49,34 @@ def _without_servers(episode: dict[str, Any]) -> dict[str, Any]:
 
 
 def _documents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            where = f"{path}, line {number}"
-            if not line.strip():
-                continue
-            try:
-                document = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError:
-                raise _damaged(where, "it is no text (is it compressed, or a table?)") from None
-            except (ValueError, RecursionError) as problem:
-                raise _damaged(where, str(problem)) from None
-            if not isinstance(document, dict) or document.get("format") != FORMAT:
-                raise _damaged(where, f"not in the format {FORMAT}")
-            parts = [document.get("episode"), document.get("turns"), document.get("calls")]
-            if not isinstance(parts[0], dict) or not isinstance(parts[1], list) or not isinstance(parts[2], list):
-                raise _damaged(where, "episode, turns or calls are missing")
-            yield where, document
+    for number, line in enumerate(_lines(path), 1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            document = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError:
+            raise _damaged(where, "it is no text (is it compressed, or a table?)") from None
+        except (ValueError, RecursionError) as problem:
+            raise _damaged(where, str(problem)) from None
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise _damaged(where, f"not in the format {FORMAT}")
+        parts = [document.get("episode"), document.get("turns"), document.get("calls")]
+        if not isinstance(parts[0], dict) or not isinstance(parts[1], list) or not isinstance(parts[2], list):
+            raise _damaged(where, "episode, turns or calls are missing")
+        yield where, document
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of the file; that it cannot be read is no fault of the log, which would be named otherwise."""
+    try:
+        with path.open("rb") as lines:
+            yield from lines
+    except OSError as problem:
+        raise EpisodeError(
+            f"cannot be read: {problem.strerror}", where=str(path),
+            mend="give a file of `atlas episodes export --format jsonl`; of a folder, name the files in it",
+        ) from None  # fmt: skip
 
 
 def _damaged(where: str, what: str) -> EpisodeError:

@@ -95,6 +95,15 @@ def test_a_missing_server_file_is_named(capsys: pytest.CaptureFixture[str]):
     assert "missing.json" in failure(capsys, "tools", "list", "--mcp", "missing.json")["where"]
 
 
+@pytest.mark.parametrize(("given", "words"), [("folder", "Is a directory"), ("missing.jsonl", "No such file")])
+def test_a_path_that_cannot_be_imported_is_named_and_not_the_log(
+    given: str, words: str, folder: Path, atlas_home: str, capsys: pytest.CaptureFixture[str]
+):
+    (folder / "folder").mkdir()
+    error = failure(capsys, "episodes", "import", given)
+    assert error["where"] == given and words in error["message"] and "episodes export" in error["mend"]
+
+
 def test_an_error_for_a_person_has_place_and_mend_on_stderr_and_no_traceback(capsys: pytest.CaptureFixture[str]):
     assert invoke(["tools", "list", "--mcp", "missing.json"]) == 2
     out, err = capsys.readouterr()
