@@ -194,9 +194,7 @@ class Run:
         strict = self.policy.profile == "compact"  # other models know more of Python than the lexer does
         if not strict:
             return Names(tools)
-        words = self.prompting.words  # and a tool that it has not read of is a slip
-        read = {name: tools[name] for name in tools if "." not in name or words.issuperset(name.split("."))}
-        return Names(read, (*self.variables, *_GIVEN), keys=frozenset(words))
+        return Names(tools, (*self.variables, *_GIVEN), keys=frozenset(self.prompting.words))
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
         exact = self.policy.counting == "exact" or not proposal.prompt_tokens

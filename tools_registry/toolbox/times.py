@@ -113,7 +113,11 @@ def _hint(wanted: str) -> str:
     known = _zones()
     plain = wanted.lower().replace(" ", "_")
     cities = {key.rsplit("/", 1)[-1]: key for key in known}
-    city = plain.rsplit("/", 1)[-1]
-    near = [city] if city in cities else difflib.get_close_matches(city[:60], cities, n=1, cutoff=0.7)
-    near = near or difflib.get_close_matches(plain[:60], known, n=1)
+    region, _, city = plain[:60].rpartition("/")
+    here = {name: key for name, key in cities.items() if region and key.startswith(f"{region}/")}
+    near = (
+        difflib.get_close_matches(city, here, n=1, cutoff=0.55)
+        or difflib.get_close_matches(city, cities, n=1, cutoff=0.7)
+        or difflib.get_close_matches(plain[:60], known, n=1)
+    )
     return f" (did you mean {known[cities.get(near[0], near[0])]}?)" if near else "; write it like Europe/Paris"

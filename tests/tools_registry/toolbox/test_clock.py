@@ -32,6 +32,7 @@ def test_a_clock_without_timezone_is_taken_as_utc(tmp_path):
         ("Tokyo", "unknown timezone: Tokyo (did you mean Asia/Tokyo?)"),
         ("new york", "unknown timezone: new york (did you mean America/New_York?)"),
         ("Europe/Pariss", "unknown timezone: Europe/Pariss (did you mean Europe/Paris?)"),
+        ("America/Kokyo", "unknown timezone: America/Kokyo (did you mean Asia/Tokyo?)"),
         ("../../etc/passwd", "unknown timezone: ../../etc/passwd; write it like Europe/Paris"),
         ("/etc/localtime", "unknown timezone: /etc/localtime; write it like Europe/Paris"),
         ("", "unknown timezone: ; write it like Europe/Paris"),

@@ -8,7 +8,7 @@ from atlas.training.worlds.synonyms import vary
 
 
 def _all(phrasing: str, held_out: tuple[str, ...] = ()) -> set[str]:
-    return {vary(phrasing, held_out, random.Random(seed), share=0.7) for seed in range(60)}
+    return {vary(phrasing, held_out, random.Random(seed), share=0.7) for seed in range(300)}
 
 
 def test_words_are_replaced_in_their_casing_and_slots_are_not() -> None:
@@ -22,13 +22,16 @@ def test_a_noun_is_not_taken_for_a_verb() -> None:
 
 
 def test_longer_expressions_come_before_their_parts() -> None:
-    assert _all("get rid of {file}") == {"get rid of {file}", "remove {file}", "delete {file}", "discard {file}"}
+    said = _all("get rid of {file}")
+    assert {"get rid of {file}", "remove {file}", "delete {file}", "discard {file}"} <= said
+    assert not any("rid of" in one for one in said - {"get rid of {file}"})
 
 
 def test_what_a_held_out_phrasing_says_is_not_said() -> None:
     held_out = ("<erase|wipe> <|all of >{file}",)
     said = _all("delete {file}", held_out)
-    assert said == {"delete {file}", "remove {file}", "discard {file}"}
+    assert {"delete {file}", "remove {file}", "discard {file}"} <= said
+    assert not {"erase {file}", "wipe {file}"} & said
 
 
 def test_the_same_seed_says_the_same() -> None:
