@@ -87,9 +87,9 @@ class Gate:
         self.turn = 0
         self.made = 0
         self.effects: list[str] = []
+        """Calls of this turn's program that succeeded and may have changed something."""
         self.unasked: str | None = None
         """What nobody could be asked about in this turn, with the mend; where it ends a program, no other fares better."""
-        """Calls of this turn's program that succeeded and may have changed something."""
         self.called_servers: list[str] = []
         """Original names of the servers that calls were sent to."""
         self.unreachable: dict[str, str] = {}

@@ -44,6 +44,14 @@ def test_asking_without_a_terminal_refuses(runs, workspace, monkeypatch):
     assert (workspace / "notes.md").exists()
 
 
+def test_a_program_that_fails_for_want_of_a_terminal_ends_the_run_with_the_mend(runs, workspace, monkeypatch):
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr("sys.stdin", nothing)
+        episode = runs(["files.delete('notes.md')\nanswer('done')", "answer('not asked for')"], approve="ask")
+    assert (episode.status, episode.answer, episode.turns) == ("gave_up", None, 1)
+    assert "--approve auto" in episode.notes[-1] and (workspace / "notes.md").exists()
+
+
 def test_a_function_decides_and_always_holds_for_the_run(runs):
     asked = []
 
