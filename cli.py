@@ -2,6 +2,8 @@
 
 stdout carries the result only; progress, warnings and errors go to stderr. Exit codes: 0 done, 1 the task was not
 solved, 2 wrong usage or configuration, 3 a tool server or model could not be reached, 130 interrupted.
+
+Imported here is only what is needed to be interrupted in order; the verbs take their time.
 """
 
 from __future__ import annotations
@@ -10,88 +12,45 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, TextIO, cast
+from typing import Any, TextIO, cast
 
-import typer
-
-from .commands import (
-    adapters,
-    doctor,
-    episodes,
-    evaluate,
-    execute,
-    judge,
-    mcp,
-    models,
-    route,
-    run,
-    serve,
-    tools,
-    train,
-    trust,
-)
-from .commands.report import report_failure
-
-app = typer.Typer(
-    name="atlas",
-    help="Run a small language model as an agent over any number of MCP tools.",
-    epilog="Exit codes: 0 done, 1 not solved, 2 wrong usage or configuration, 3 not reachable, 130 interrupted.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("run")(run.run)
-app.command("exec")(execute.execute)
-app.add_typer(tools.app, name="tools")
-app.add_typer(episodes.app, name="episodes")
-app.command("eval")(evaluate.evaluate)
-app.command("train")(train.train)
-app.add_typer(adapters.app, name="adapters")
-app.add_typer(judge.app, name="judge")
-app.command("serve")(serve.serve)
-app.add_typer(mcp.app, name="mcp")
-app.add_typer(models.app, name="models")
-app.add_typer(route.app, name="route")
-app.command("trust")(trust.trust)
-app.command("doctor")(doctor.doctor)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from . import __version__
-
-        typer.echo(f"atlas {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")] = False,
-) -> None:
-    """Options that hold for every verb."""
+from .commands import interrupts
 
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code. Verbs return theirs, or None for 0."""
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    from .commands.report import report_failure
+
+    options = _options(arguments)
     debug, as_json = "--debug" in options, "--json" in options
     kept = [word for place, word in enumerate(arguments) if word != "--debug" or place >= len(options)]
     try:
+        from .commands.verbs import app
+
         result = app(kept, prog_name="atlas", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
-        return report_failure(error, as_json=as_json, debug=debug)
+        with interrupts.undisturbed():
+            return report_failure(error, as_json=as_json, debug=debug)
     return result if isinstance(result, int) else 0
+
+
+def _options(arguments: Sequence[str]) -> Sequence[str]:
+    """The words among which options are looked for."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
 
 def main() -> None:
     """Entry point of the `atlas` script."""
+    interrupts.end_at_once(as_json="--json" in _options(sys.argv[1:]))
+    from .commands import verbs  # noqa: F401 - loaded while an interrupt needs no care
+
     _open_closed_streams()
-    code = invoke(sys.argv[1:])
+    interrupts.raise_them()
+    try:
+        code = invoke(sys.argv[1:])
+    except KeyboardInterrupt:  # a second one, before the first could be told
+        code = interrupts.INTERRUPTED
+    interrupts.keep(code)
     try:
         sys.stdout.flush()
     except OSError:  # told already; Python would tell it again at its end

@@ -298,6 +298,65 @@ def test_an_interrupt_before_the_run_begins_is_told_and_leaves_no_server(workspa
         os.kill(int(pid.read_text()[:-1]), 0)
 
 
+SIGNALLED = """
+import os, sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number:d})
+
+sys.meta_path.insert(0, Finder)
+from atlas.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["typer", "atlas.runtime.runtime"])
+def test_an_interrupt_while_the_command_is_being_loaded_is_told(workspace: Path, module: str, number: signal.Signals):
+    Path("p.py").write_text("answer(1)", encoding="utf-8")
+    program = SIGNALLED.format(module=module, number=number)
+    command = [sys.executable, "-c", program, "exec", "p.py"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=BOUND)
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["error"]["type"] == "Interrupted"
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BOUND)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "atlas: error: interrupted before it was done\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_program_is_awaited_from_stdin_is_told(workspace: Path, number: signal.Signals):
+    Path("atlas.toml").write_text('model = "any"\n', encoding="utf-8")
+    command = [sys.executable, "-m", "atlas.cli", "exec", "-", "--json"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with ended(subprocess.Popen(command, text=True, **pipes)) as process:
+        assert process.stderr is not None and "not trusted" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(BOUND) == 130 and process.stdout is not None
+        assert json.loads(process.stdout.read())["error"]["type"] == "Interrupted"
+
+
+CAUGHT = """
+from atlas import cli
+
+def interrupted(arguments):
+    try:
+        exec("raise KeyboardInterrupt")  # as where a dataclass is made
+    except KeyboardInterrupt:
+        return 130
+
+cli.invoke = interrupted
+cli.main()
+"""
+
+
+def test_an_interrupt_that_was_caught_and_told_does_not_end_the_process_by_its_signal(workspace: Path):
+    Path("caught.py").write_text(CAUGHT, encoding="utf-8")
+    assert subprocess.run([sys.executable, "-m", "caught"], timeout=BOUND).returncode == 130
+
+
 def test_a_result_that_cannot_be_printed_is_told_on_stderr(workspace: Path):
     model = script(workspace, "answer(1)")
     command = [sys.executable, "-m", "atlas.cli", "run", "task", "--quiet", "--json", "--model", model]
