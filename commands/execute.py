@@ -59,6 +59,7 @@ def execute(
             toolbox=not no_toolbox,
             overlap=options.overlap,
             unsafe_sandbox=options.unsafe_sandbox,
+            on_notice=note,
         )
     )
     print_json(outcome_json(outcome)) if as_json else _print_outcome(outcome)

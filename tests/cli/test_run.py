@@ -225,6 +225,14 @@ def test_a_server_that_does_not_start_is_told_and_the_run_goes_on(workspace: Pat
     assert "ghost" in capsys.readouterr().err
 
 
+def test_exec_says_what_it_waits_for_on_stderr(workspace: Path, capsys: pytest.CaptureFixture[str]):
+    Path("servers.json").write_text('{"mcpServers": {"ghost": {"command": "no-such-program-here"}}}', encoding="utf-8")
+    Path("p.py").write_text("answer(1)", encoding="utf-8")
+    assert invoke(["exec", "p.py", "--mcp", "servers.json"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "1\n" and "atlas: listing the tools of ghost\n" in err
+
+
 def test_exec_has_the_promised_shape(workspace: Path, capsys: pytest.CaptureFixture[str]):
     Path("p.py").write_text('print("hello")\nanswer(text.count(path="notes.md"))\n', encoding="utf-8")
     code, result = run_json(capsys, "exec", "p.py")
