@@ -72,7 +72,7 @@ def configured_pool() -> Pool:
     """The pool that counts in this folder; lines about what was left out go to stderr."""
     from ..runtime.routing.pool import Pool
 
-    found = resolve(atlas_home(), Path.cwd(), {})
+    found = resolve(atlas_home(), Path.cwd(), {}, uses_servers=False)
     for notice in found.notices:
         note(safe(notice))
     return found.settings.models if found.settings.models is not None else Pool()

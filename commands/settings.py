@@ -78,8 +78,11 @@ class Resolved:
     sources: tuple[Path, ...] = field(default=())
 
 
-def resolve(home: Path, folder: Path, flags: Mapping[str, Any]) -> Resolved:
-    """Settings for a run started in `folder`; flags that are None were not given."""
+def resolve(home: Path, folder: Path, flags: Mapping[str, Any], *, uses_servers: bool = True) -> Resolved:
+    """Settings for a run started in `folder`; flags that are None were not given.
+
+    Where the command uses no servers, none are looked for, and nobody is told that some do not count.
+    """
     values: dict[str, Any] = {}
     notices: list[str] = []
     sources: list[Path] = []
@@ -99,7 +102,7 @@ def resolve(home: Path, folder: Path, flags: Mapping[str, Any]) -> Resolved:
     if os.environ.get(SEARCH_ENCODER_VARIABLE):
         values["search_encoder"] = os.environ[SEARCH_ENCODER_VARIABLE]
     values.update({name: value for name, value in flags.items() if value is not None})
-    if not values.get("mcp"):
+    if uses_servers and not values.get("mcp"):
         values["mcp"], more = _server_files(home, folder)
         notices += more
     return Resolved(replace(Settings(), **values), tuple(notices), tuple(sources))

@@ -95,7 +95,7 @@ def train(
         )  # fmt: skip
     home = atlas_home()
     if not resume:
-        found = resolve(home, Path.cwd(), {})
+        found = resolve(home, Path.cwd(), {}, uses_servers=False)
         for notice in found.notices:
             note(safe(notice))
         named.setdefault("model", found.settings.model)

@@ -62,6 +62,15 @@ def test_an_empty_pool_says_how_to_fill_it(atlas_home: str, capsys: pytest.Captu
     assert "[models.name]" in capsys.readouterr().err
 
 
+def test_servers_that_do_not_count_are_no_news_where_none_are_used(
+    two_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mcp.json").write_text('{"mcpServers": {}}', encoding="utf-8")
+    assert invoke(["models", "list"]) == 0
+    assert "mcp.json" not in capsys.readouterr().err
+
+
 def test_a_wrong_table_names_its_key(atlas_home: str, capsys: pytest.CaptureFixture[str]):
     (Path(atlas_home) / "atlas.toml").write_text('[models.x]\nmodel = "nano"\nwats = 3\n', encoding="utf-8")
     assert invoke(["models", "list"]) == 2
