@@ -226,5 +226,5 @@ def test_rollouts_that_the_trainer_scores_otherwise_stop_the_run(nest: Nest, mai
 
 def practised(run: Path) -> list[str]:
     """The programs of all rollouts of a run."""
-    with EpisodeStore(run / "episodes.db") as store:
+    with EpisodeStore(run / "practice.db") as store:
         return [turn.program or "" for name in store.ids() for turn in store.get(name).turns]
