@@ -133,7 +133,7 @@ class Study:
             try:
                 file.write_text(self._atlas(f"seed-{seed}/home", "train", "--out", str(run), "--json", *given))
             except subprocess.CalledProcessError as failed:
-                problem.write_text(str(failed.stderr).strip().splitlines()[-1])
+                problem.write_text(_reason(failed))
         return str(json.loads(file.read_text())["adapter"]) if file.is_file() else None
 
     def _score(self, seed: int, arm: str, adapter: str) -> None:
@@ -199,13 +199,14 @@ class Study:
         opened = svg.index(">") + 1
         file.write_text(svg[:opened] + STYLE + svg[opened:] + "\n", encoding="utf-8")
 
-    def write(self, name: str, title: str, text: str) -> None:
+    def write(self, out: Path, name: str, title: str, text: str) -> None:
         """The study as a page with its plots."""
+        out.mkdir(parents=True, exist_ok=True)
         parts = [f"# {title}", text.strip(), self._how()]
         for split in self.splits:
-            self.draw(split, OUT / f"{name}-{split}.svg")
+            self.draw(split, out / f"{name}-{split}.svg")
             parts += [f"## {SPLITS[split].capitalize()} worlds", "\n".join(self.table(split)), f"![]({name}-{split}.svg)"]
-        (OUT / f"{name}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        (out / f"{name}.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
     def _how(self) -> str:
         scale = self.scale
@@ -217,10 +218,19 @@ class Study:
         )
 
 
+def _reason(failed: subprocess.CalledProcessError) -> str:
+    """What a command with `--json` says of its failure."""
+    try:
+        return str(json.loads(failed.stdout)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(failed.stderr).strip().rpartition("\n")[2]
+
+
 def arguments(described: str, *, folder: str, tasks: int, attempts: int, steps: int, trial: int) -> argparse.Namespace:
     """The command line of a study."""
     parser = argparse.ArgumentParser(description=described)
     parser.add_argument("--folder", type=Path, default=Path(folder), help="where everything is kept")
+    parser.add_argument("--out", type=Path, default=OUT, help="the folder of the page and its plots")
     parser.add_argument("--estimate", action="store_true", help="only say how long it will take")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--suite", default="worlds:hard")

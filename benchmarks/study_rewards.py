@@ -44,7 +44,7 @@ def main() -> None:
     if given.estimate:
         sys.exit()
     study.run()
-    study.write("rewards", "Study 2: what to reward", TEXT.format(judge=" ".join(judge[1:])))
+    study.write(given.out, "rewards", "Study 2: what to reward", TEXT.format(judge=" ".join(judge[1:])))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def main() -> None:
     if given.estimate:
         sys.exit()
     study.run()
-    study.write("steps", "Study 1: which steps to learn from", TEXT.format(labeller=chosen.labeller))
+    study.write(given.out, "steps", "Study 1: which steps to learn from", TEXT.format(labeller=chosen.labeller))
 
 
 if __name__ == "__main__":
