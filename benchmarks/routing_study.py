@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from atlas.runtime.routing.choosing import choose_count
-from atlas.training.report.plots import COLOURS, lines
+from atlas.training.report.plots import COLOURS, lines, standalone
 from atlas.training.routing.generated import Shape, generated
 from atlas.training.routing.joint import joint_against_model
 from atlas.training.routing.measures import interval, picked
@@ -39,9 +39,6 @@ FOLDS = 5
 SEEDS = (0, 1, 2)
 LEFT_OUT = (("mbpp", "human_eval"), ("gsm8k", "math", "agentverse-mgsm"), ("natural_qa", "trivia_qa"), ("gpqa", "mmlu"))
 INTERACTIONS = (0.0, 0.3, 0.6, 0.9)
-STYLE = (
-    "<style>svg{background:#fff}text{font:11px system-ui,sans-serif;fill:#6b7280}.grid{stroke:#e5e7eb}</style>"
-)  # fmt: skip
 
 
 TEXT = """\
@@ -252,9 +249,7 @@ def draw(file: Path, series: Mapping[str, Sequence[tuple[float, float]]], label:
         f'<text x="60" y="{24 + 14 * at}" style="fill:{colour}">{name}</text>'
         for at, (colour, name) in enumerate(zip(COLOURS, series, strict=False))
     )
-    svg = svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="620" ', 1)
-    opened = svg.index(">") + 1
-    file.write_text(svg[:opened] + STYLE + svg[opened:].replace("</svg>", f"{marks}</svg>") + "\n", encoding="utf-8")
+    file.write_text(standalone(svg, marks), encoding="utf-8")
 
 
 def points(pair: Sequence[float]) -> str:

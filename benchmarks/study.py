@@ -14,20 +14,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from measure import BIN, machine
 
 from atlas.training.evaluate import wilson
 from atlas.training.pace import span
 from atlas.training.recipes.trial import paired_interval
-from atlas.training.report.plots import shares
+from atlas.training.report.plots import shares, standalone
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "studies"
-STYLE = (
-    "<style>svg{background:#fff}text{font:11px system-ui,sans-serif;fill:#6b7280}.grid{stroke:#e5e7eb}"
-    ".ink{stroke:#111}</style>"
-)
 SPLITS = {"heldout": "unseen", "practice": "seen"}
 """Worlds made of pieces that training never saw, and of those that it saw, with other seeds."""
 SECONDS_A_STEP = 4.0
@@ -72,8 +67,8 @@ class Study:
         self.folder, self.scale, self.arms, self.splits, self.model = folder, scale, arms, splits, model
         folder.mkdir(parents=True, exist_ok=True)
 
-    def estimate(self) -> float:
-        """Seconds that the whole study takes, by the pace of a few tasks; printed with what it consists of."""
+    def estimate(self) -> None:
+        """Print how long the whole study takes, by the pace of a few tasks, and what it consists of."""
         began = time.monotonic()
         self._atlas("pace", "eval", self.scale.suite, "--split", "practice", "--limit", str(_PACED), "--model", self.model)
         pace = (time.monotonic() - began) / _PACED
@@ -82,7 +77,6 @@ class Study:
         plays = len(scale.seeds) * (scale.episodes + scored + sum(arm.plays for arm in self.arms))
         learning = len(scale.seeds) * len(self.arms) * scale.steps * SECONDS_A_STEP
         print(f"{plays:,} tasks to play at {pace:.1f} s and {learning:,.0f} s of learning: {span(plays * pace + learning)}")
-        return plays * pace + learning
 
     def run(self) -> None:
         """All of it; what is done already is not done again."""
@@ -103,13 +97,6 @@ class Study:
         """Why an arm could not be trained, if it could not."""
         files = [self.folder / f"seed-{seed}" / f"{arm}.problem" for seed in self.scale.seeds]
         return next((file.read_text().strip() for file in files if file.is_file()), None)
-
-    def trained(self, arm: str) -> Iterator[dict[str, Any]]:
-        """What `atlas train --json` said of the arm, seed by seed."""
-        for seed in self.scale.seeds:
-            file = self.folder / f"seed-{seed}" / f"{arm}.json"
-            if file.is_file():
-                yield json.loads(file.read_text())
 
     def _collect(self, seed: int) -> None:
         done = self.folder / f"seed-{seed}" / "collected"
@@ -195,9 +182,7 @@ class Study:
             found = self._all(name, split)
             if found:
                 bars.append((name, statistics.fmean(found), *wilson(sum(found), len(found))))
-        svg = shares(bars).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="620" ', 1)
-        opened = svg.index(">") + 1
-        file.write_text(svg[:opened] + STYLE + svg[opened:] + "\n", encoding="utf-8")
+        file.write_text(standalone(shares(bars)), encoding="utf-8")
 
     def write(self, out: Path, name: str, title: str, text: str) -> None:
         """The study as a page with its plots."""

@@ -103,18 +103,24 @@ def test_a_result_over_the_limit_is_refused(serve: Serve) -> None:
         run(use, remote(f"{url}/mcp"), result_bytes=100_000)
 
 
+async def received(receive: Any) -> dict[str, Any]:
+    """The JSON object in the body of a request; empty where there is no body."""
+    body = b""
+    while (part := await receive())["type"] == "http.request":
+        body += part.get("body", b"")
+        if not part.get("more_body"):
+            break
+    asked: dict[str, Any] = json.loads(body or b"{}")
+    return asked
+
+
 def answering(kind: str, tools: Mapping[str, bytes]) -> Any:
     """An app that lists the names of `tools` and answers their calls with these bytes (ID stands for the request's id)."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             return
-        body = b""
-        while (part := await receive())["type"] == "http.request":
-            body += part.get("body", b"")
-            if not part.get("more_body"):
-                break
-        asked = json.loads(body or b"{}")
+        asked = await received(receive)
         number, params = asked.get("id"), asked.get("params") or {}
         status = 202 if number is None else 200 if scope["method"] == "POST" else 405
         said = tools[params["name"]] if asked.get("method") == "tools/call" else _said(asked.get("method"), tools)
@@ -182,12 +188,7 @@ def test_an_answer_of_a_hundred_megabytes_is_cut_off_and_named(serve: Serve) -> 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             return
-        body = b""
-        while (part := await receive())["type"] == "http.request":
-            body += part.get("body", b"")
-            if not part.get("more_body"):
-                break
-        asked = json.loads(body or b"{}")
+        asked = await received(receive)
         number, method = asked.get("id"), asked.get("method")
         results: dict[str, Any] = {
             "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}},

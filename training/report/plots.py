@@ -58,6 +58,17 @@ def shares(bars: Sequence[tuple[str, float, float, float]]) -> str:
     return _svg("".join(parts), height)
 
 
+def standalone(svg: str, more: str = "") -> str:
+    """A plot as a file of its own, which no page styles; `more` is drawn over it."""
+    style = (
+        "<style>svg{background:#fff}text{font:11px system-ui,sans-serif;fill:#6b7280}.grid{stroke:#e5e7eb}"
+        ".ink{stroke:#111}</style>"
+    )
+    opened = svg.index(">") + 1
+    head = svg[:opened].replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="620" ', 1)
+    return head + style + svg[opened:].replace("</svg>", f"{more}</svg>") + "\n"
+
+
 def _svg(inside: str, height: int) -> str:
     return f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{inside}</svg>'
 

@@ -22,9 +22,8 @@ from ...tools_registry.search import ToolIndex
 from ...tools_registry.tool import Tool
 from .base import Task, World
 from .program_text import written
-from .rehearse import ProgramToolError, Rehearsal, Stage
+from .rehearse import PROGRAM_FILE, ProgramToolError, Rehearsal, Stage, line_of
 
-_FILE = "<mistaken>"
 _SEARCHED = 4
 _TRIES = 4
 
@@ -110,24 +109,16 @@ def _tried(stage: Stage, program: str) -> str:
     printed, error = io.StringIO(), None
     with contextlib.redirect_stdout(printed):
         try:
-            exec(compile(program, _FILE, "exec"), stage.names)
+            exec(compile(program, PROGRAM_FILE, "exec"), stage.names)
         except SyntaxError as problem:
             line = program.splitlines()[(problem.lineno or 1) - 1].strip()
             error = f"line {problem.lineno}: SyntaxError: {problem.msg}: {line}"
         except Exception as problem:
             kind = "ToolError" if isinstance(problem, ProgramToolError) else type(problem).__name__
-            error = f"line {_line(problem)}: {kind}: {problem}"
+            error = f"line {line_of(problem)}: {kind}: {problem}"
     return result_message(
         output=printed.getvalue(), error=error, calls=stage.effects if error else (), loaded=stage.loaded
     )
-
-
-def _line(problem: BaseException) -> int:
-    line, trace = 1, problem.__traceback__
-    while trace is not None:
-        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == _FILE else line
-        trace = trace.tb_next
-    return line
 
 
 def _wrong(task: Task, program: str, near: list[Tool], rng: random.Random) -> str | None:

@@ -23,6 +23,8 @@ from ...tools_registry.search import ToolIndex
 from ...tools_registry.stubs import prompt_stub, summary_line
 from .base import State, Task, World, WorldToolError
 
+PROGRAM_FILE = "<reference>"
+"""What programs are compiled as, so that their lines are known in a traceback."""
 _MODULES = (json, re, math, datetime, statistics, collections, itertools)
 
 
@@ -132,19 +134,20 @@ def _perform(stage: Stage, program: str) -> str:
     error = None
     with contextlib.redirect_stdout(printed):
         try:
-            exec(compile(program, "<reference>", "exec"), stage.names)
+            exec(compile(program, PROGRAM_FILE, "exec"), stage.names)
         except ProgramToolError as failure:
             assert failure.__traceback__ is not None
-            error = f"line {_line(failure)}: ToolError: {failure.message}"
+            error = f"line {line_of(failure)}: ToolError: {failure.message}"
     return result_message(
         output=printed.getvalue(), error=error, calls=stage.effects if error else (), loaded=stage.loaded
     )
 
 
-def _line(failure: BaseException) -> int:
+def line_of(failure: BaseException) -> int:
+    """The last line of the program that a failure went through; 0 where it is none of the program's."""
     line, trace = 0, failure.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<reference>":
+        if trace.tb_frame.f_code.co_filename == PROGRAM_FILE:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
