@@ -53,6 +53,8 @@ class Recipe:
     drills: tuple[tuple[float, float], ...] = ((0.14, 1.0), (0.3, 0.3), (1.0, 0.1))
     """Until each share of the run, what share of the trees are drills of copying and finding (see drills.py)."""
     toolbox_share: float = 0.4
+    shared_share: float = 0.15
+    """Share of worlds in which servers stand beside the toolbox (see worlds/shared.py)."""
     mistake_share: float = 0.3
     """Share of tasks that begin with a program which goes wrong, as a policy's own do (see worlds/mistakes.py)."""
     tasks_a_world: int = 40

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import queue
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -32,11 +32,14 @@ class Cursor:
 
 
 def make_world(seed: int, recipe: Recipe, rng: random.Random, words: Sequence[str]) -> World:
-    """The practice world of a seed, of either kind; most have names out of `words`."""
+    """The practice world of a seed, of any kind; most have names out of `words`."""
     from ..worlds.composed import composed_world
+    from ..worlds.shared import shared_world
     from ..worlds.workspace import workspace_world
 
-    make = workspace_world if rng.random() < recipe.toolbox_share else composed_world
+    make: Callable[..., World] = workspace_world if rng.random() < recipe.toolbox_share else composed_world
+    if rng.random() < recipe.shared_share:
+        make = shared_world
     wide = words if rng.random() < recipe.wide_share else ()
     return make(seed, "practice", tasks=recipe.tasks_a_world, wide=wide)
 

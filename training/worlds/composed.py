@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 from ...tools_registry.search import ToolIndex
+from ...tools_registry.tool import Tool
 from .base import Split, Task, World
 from .composed_beyond import beyond
 from .composed_compute import compute_tools
@@ -40,6 +41,8 @@ HARD_SHARES: dict[str, float] = {
 }
 IN_VIEW = 10
 """A needed tool that is not hidden must be among so many first hits for the task's own words."""
+_FAILURES = 60
+"""After so many tasks in a row that could not be made, a world is done."""
 _TWINS = (
     ("note", "c"),
     ("review", "c"),
@@ -76,15 +79,18 @@ def composed_world(
     tool_count: int = 64,
     hard: bool = False,
     wide: Sequence[str] = (),
+    beside: Sequence[Tool] = (),
+    names: Sequence[str] = (),
 ) -> World:
     """A world of generated servers with `tool_count` tools and `tasks` tasks; the same for the same arguments.
 
-    With a lexicon `wide`, many names (servers, nouns, verbs, fields, parameters, choices) are made of its words.
+    With a lexicon `wide`, many names (servers, nouns, verbs, fields, parameters, choices) are made of its words. Tools
+    `beside` are found by searches, too. `names` are the first servers' names. A small world may have fewer tasks.
     """
     rng = random.Random(f"composed/{seed}/{split}/{tool_count}/{hard}")
     pseudo = rng.random() < 0.36
-    entities, specs = _servers(rng, split, tool_count, pseudo, hard, wide)
-    index = ToolIndex(spec.tool for spec in specs)
+    entities, specs = _servers(rng, split, tool_count, pseudo, hard, wide, names)
+    index = ToolIndex((*(spec.tool for spec in specs), *beside))
     by_entity: dict[str, list[Spec]] = {entity.key: [] for entity in entities}
     for spec in specs:
         if spec.entity is not None:
@@ -92,16 +98,18 @@ def composed_world(
     ground = Ground(rng, split, Speaker(rng, split), entities, specs, pseudo, by_entity, wide)
     by_name = {spec.name: spec for spec in specs}
     made: list[Task] = []
-    while len(made) < tasks:
+    failed = 0
+    while len(made) < tasks and failed < _FAILURES:
         shares = HARD_SHARES if hard else SHARES
         family = rng.choice(list(families)) if families else rng.choices(list(shares), list(shares.values()))[0]
         task = _task(ground, index, family, {one.text for one in made}, hard)
+        failed = failed + 1 if task is None else 0
         if task is not None:
             made.append(task)
     return World(
         seed=seed,
         split=split,
-        tools=tuple(index.tools),
+        tools=tuple(tool for tool in index.tools if tool.full_name in by_name),
         tasks=tuple(made),
         open=lambda: Records(by_name, entities),
     )
@@ -146,7 +154,7 @@ def _draft(ground: Ground, index: ToolIndex, family: str) -> Draft | None:
 
 
 def _servers(
-    rng: random.Random, split: Split, tool_count: int, pseudo: bool, hard: bool, wide: Sequence[str]
+    rng: random.Random, split: Split, tool_count: int, pseudo: bool, hard: bool, wide: Sequence[str], names: Sequence[str]
 ) -> tuple[list[Entity], list[Spec]]:
     """Entities and tools of five to nine servers."""
     count = rng.randint(5, 9)
@@ -156,6 +164,8 @@ def _servers(
         name = pseudo_word(rng, split) if pseudo and rng.random() < 0.6 else rng.choice(theme.servers)
         if wide and rng.random() < WIDE_SHARE:
             name = wide_name(rng, wide)
+        if len(styles) < len(names):
+            name = names[len(styles)]
         if name not in styles:
             styles[name] = make_style(rng, split, wide)
     servers = list(styles)
@@ -176,8 +186,8 @@ def _servers(
             made += trouble_tools(rng, split, entity, styles[server], made, wide)
         if rng.random() < 0.25 and not any(spec.tool.server == server and spec.op == "compute" for spec in specs):
             made += compute_tools(rng, split, server, pseudo)
-        names = {spec.name for spec in specs} | {spec.tool.name for spec in specs if spec.op == "compute"}
-        made = [spec for spec in made if spec.name not in names and spec.tool.name not in names]
+        known = {spec.name for spec in specs} | {spec.tool.name for spec in specs if spec.op == "compute"}
+        made = [spec for spec in made if spec.name not in known and spec.tool.name not in known]
         entities.append(entity)
         specs += made
     specs = specs[:tool_count]

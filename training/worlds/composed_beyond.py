@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ...tools_registry.search import ToolIndex
-from .base import CANNOT
+from .base import CANNOT, Split
 from .composed_parts import (
     QUERY_VERBS,
     Draft,
@@ -13,7 +15,8 @@ from .composed_schema import Entity, number
 from .composed_speech import a_noun, literal
 from .composed_tools import words_of
 from .composed_turns import SEARCH_SIZE, search_code
-from .composed_words import word
+from .composed_words import THEMES, cached_pool, plural, word
+from .phrasebook import further
 
 _EXOTIC: tuple[tuple[str, str], ...] = (
     ("print a label for {o}", "print label"),
@@ -160,20 +163,28 @@ def _fresh(ground: Ground, entity: Entity) -> str:
     return label_value(ground.rng, entity.kind, ground.split, ground.pseudo, ground.wide)
 
 
-def _exotic(ground: Ground) -> tuple[str, str]:
-    from .composed_words import cached_pool
+@lru_cache(maxsize=4)
+def _wishes(listed: tuple[tuple[str, str], ...], split: Split) -> tuple[tuple[str, str], ...]:
+    """The wishes of a split with the queries of their searches; those of practice with the phrasebook's `wish | query`."""
+    held_out = cached_pool(listed, "heldout")
+    if split == "heldout":
+        return held_out
+    lines = further([" | ".join(one) for one in listed], [" | ".join(one) for one in held_out])
+    added = (line.partition(" | ") for line in lines)
+    known = {wish for wish, _ in held_out}
+    return cached_pool(listed, split) + tuple((wish, query) for wish, _, query in added if wish not in known)
 
+
+def _exotic(ground: Ground) -> tuple[str, str]:
     entity = ground.rng.choice(ground.entities)
-    text, query = ground.rng.choice(cached_pool(_EXOTIC, ground.split))
+    text, query = ground.rng.choice(_wishes(_EXOTIC, ground.split))
     speaker = ground.speaker
     by = speaker.by_id(entity, ground.row(entity))
     return speaker.polite(text.format(o=by, s=speaker.set(entity, None))), query.format(n=speaker.noun(entity))
 
 
 def _elsewhere(ground: Ground) -> tuple[str, str]:
-    from .composed_words import cached_pool
-
-    text, query = ground.rng.choice(cached_pool(_ELSEWHERE, ground.split))
+    text, query = ground.rng.choice(_wishes(_ELSEWHERE, ground.split))
     said = text.format(
         c=word(ground.rng, "city", ground.split),
         q=literal(word(ground.rng, "message", ground.split)),
@@ -197,8 +208,6 @@ def _attribute(ground: Ground) -> tuple[str, str]:
 
 def _unknown_noun(ground: Ground) -> tuple[str, str]:
     """An ordinary request about something that no server keeps."""
-    from .composed_words import THEMES, cached_pool, plural
-
     rng, speaker = ground.rng, ground.speaker
     theme = rng.choice(cached_pool(tuple(THEMES), ground.split))
     _, noun, _ = rng.choice(theme.nouns)

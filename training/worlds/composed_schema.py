@@ -11,43 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from .base import Split
+from .composed_names import FIELD_NAMES, Pair
 from .composed_words import cached_pool, plural, pseudo_word, random_code, wide_name, word
-
-Pair = tuple[tuple[str, ...], tuple[str, ...]]
-"""Names for practice and names that are held out."""
-
-FIELD_NAMES: dict[str, Pair] = {
-    "id": (("id", "{noun}_id", "{noun}_id", "key", "code", "ref"), ("{noun}_no", "uid", "{noun}_key", "serial")),
-    "label_p": (("name", "full_name", "name"), ("display_name", "called")),
-    "label_i": (("name", "title", "label", "name"), ("caption", "designation")),
-    "label_c": (("title", "subject", "topic", "title"), ("headline", "heading")),
-    "label_r": (("name", "title", "name"), ("caption", "designation")),
-    "label_v": (("name", "model", "label"), ("designation", "callsign")),
-    "label_e": (("title", "name", "topic"), ("headline", "heading")),
-    "city": (("city", "town", "location", "place", "branch"), ("municipality", "hometown")),
-    "person": (("owner", "assignee", "manager", "contact_person", "host", "responsible"), ("caretaker", "sponsor_name")),
-    "date": (("due_date", "start_date", "created", "date", "expires", "opened_on"), ("deadline", "arrival", "renewal")),
-    "count_p": (("points", "age", "visits", "credits", "score", "level"), ("strikes", "miles", "badges")),
-    "count_i": (("stock", "quantity", "weight", "size", "pieces", "rating"), ("copies", "calories", "shelf")),
-    "count_c": (("hours", "days", "items", "votes", "pages", "priority_score"), ("steps", "comments", "retries")),
-    "count_r": (("capacity", "seats", "floor", "beds", "area"), ("windows", "desks", "rows")),
-    "count_v": (("mileage", "seats", "range", "power", "speed"), ("wheels", "payload", "volume")),
-    "count_e": (("seats", "guests", "minutes", "capacity", "duration"), ("signups", "rounds", "applause")),
-    "money_p": (("balance", "salary", "debt", "credit_limit"), ("allowance", "bonus")),
-    "money_i": (("price", "cost", "unit_price", "value"), ("markup", "tariff")),
-    "money_c": (("amount", "total", "fee", "budget"), ("surcharge", "estimate")),
-    "money_r": (("rent", "rate", "deposit", "price"), ("tariff", "upkeep")),
-    "money_v": (("price", "daily_rate", "cost", "value"), ("upkeep", "tariff")),
-    "money_e": (("price", "fee", "cost", "budget"), ("cover_charge", "estimate")),
-    "flag": (
-        ("verified", "insured", "active_flag", "certified", "locked", "heated", "approved", "online", "archived"),
-        ("licensed", "sealed", "refurbished", "encrypted"),
-    ),
-    "text_p": (("email", "phone", "website"), ("pager", "handle")),
-    "text_x": (("barcode", "contact_email", "link", "pin"), ("passphrase", "tracking")),
-    "category": (("category", "type", "plan", "tier", "color", "department", "kind"), ("segment", "grade", "division")),
-    "status": (("status", "state", "status", "phase"), ("condition", "stage")),
-}
 
 STATUS: dict[str, tuple[tuple[str, ...], ...]] = {
     "p": (

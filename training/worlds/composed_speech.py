@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .base import Split
 from .composed_phrases import ASK, DIGITS, DO, ONE_ID, ONE_LABEL, POLITE, WHERE
 from .composed_schema import Entity, Field
 from .composed_words import cached_pool, plural
+from .phrasebook import further
 from .synonyms import vary
 
 
@@ -57,6 +59,13 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
+@lru_cache(maxsize=1024)
+def phrasings(options: tuple[str, ...], split: Split) -> tuple[str, ...]:
+    """The phrasings of a split; those of practice with what the phrasebook adds."""
+    listed: tuple[str, ...] = cached_pool(options, split)
+    return listed if split == "heldout" else listed + further(options, phrasings(options, "heldout"))
+
+
 class Speaker:
     """Says things in one split's phrasings."""
 
@@ -65,8 +74,8 @@ class Speaker:
 
     def pick(self, options: tuple[str, ...]) -> str:
         """One phrasing of the split."""
-        chosen: str = self.rng.choice(cached_pool(options, self.split))
-        return chosen if self.split == "heldout" else vary(chosen, cached_pool(options, "heldout"), self.rng)
+        chosen = self.rng.choice(phrasings(options, self.split))
+        return chosen if self.split == "heldout" else vary(chosen, phrasings(options, "heldout"), self.rng)
 
     def noun(self, entity: Entity) -> str:
         """The noun, or its synonym where the entity has one that its tools explain."""

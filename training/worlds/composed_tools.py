@@ -13,45 +13,12 @@ from typing import Any
 
 from ...tools_registry.tool import Tool
 from .base import Split, WorldToolError
+from .composed_names import PARAMETERS, VERBS
 from .composed_schema import Entity, Field, choose
 from .composed_words import plural
 
 Rows = list[dict[str, Any]]
 Runner = Callable[["Records", dict[str, Any]], Any]
-
-VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "list": (("list", "list", "show", "all", "fetch_all"), ("list", "browse")),
-    "get": (("get", "get", "read", "fetch", "show"), ("get", "view")),
-    "find": (("find", "find", "lookup", "search"), ("find", "locate")),
-    "count": (("count", "count", "number_of"), ("count", "tally")),
-    "sum": (("sum", "total", "add_up"), ("sum", "aggregate")),
-    "create": (("create", "create", "add", "new", "register"), ("create", "insert")),
-    "update": (("update", "update", "change", "edit"), ("update", "modify")),
-    "set": (("set", "set", "update", "change"), ("set", "assign")),
-    "delete": (("delete", "delete", "remove", "drop"), ("delete", "erase")),
-    "send": (("send", "send", "notify", "message"), ("send", "inform")),
-    "note": (("add_note_to", "annotate", "note_on", "comment_on"), ("remark_on", "jot_on")),
-    "tag": (("tag", "label", "add_tags_to"), ("mark_tags_of", "tag")),
-    "increment": (("add", "increase", "add"), ("raise", "bump")),
-    "export": (("export", "export", "dump"), ("export", "save")),
-    "exists": (("has", "is_known", "check"), ("has", "verify")),
-    "top": (("top", "highest", "max"), ("top", "peak")),
-    "low": (("lowest", "min", "smallest"), ("lowest", "least")),
-    "schedule": (("remind_about", "schedule_reminder_for"), ("plan_alert_for", "set_alert_for")),
-}
-PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "value": (("value", "to", "new_value"), ("target", "replacement")),
-    "text": (("text", "message", "body"), ("content", "wording")),
-    "note": (("note", "text", "comment"), ("remark", "memo_text")),
-    "tags": (("tags", "labels"), ("keywords", "marks")),
-    "limit": (("limit", "max_results"), ("at_most", "top_n")),
-    "amount": (("amount", "by", "step"), ("delta", "extra")),
-    "min": (("min_{f}", "minimum", "above"), ("floor_{f}", "lower_bound")),
-    "format": (("format", "file_type"), ("encoding", "output_kind")),
-    "urgent": (("urgent", "important"), ("priority_flag", "express_flag")),
-    "when": (("date", "on", "when"), ("on_day", "moment")),
-    "address": (("address", "new_address"), ("postal", "residence")),
-}
 
 
 @dataclass(slots=True)

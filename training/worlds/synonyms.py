@@ -290,11 +290,11 @@ def vary(phrasing: str, held_out: Sequence[str], rng: random.Random, *, share: f
     Where that would come to one of the `held_out` templates, the phrasing stays as it is.
     """
     varied = _FOUND.sub(lambda match: _other(match, rng, share), phrasing)
-    return phrasing if varied != phrasing and _says_one(tuple(held_out)).fullmatch(varied) else varied
+    return phrasing if varied != phrasing and says_one(tuple(held_out)).fullmatch(varied) else varied
 
 
 @lru_cache(maxsize=1024)
-def _says_one(templates: tuple[str, ...]) -> re.Pattern[str]:
+def says_one(templates: tuple[str, ...]) -> re.Pattern[str]:
     """What any of the templates can say, with their `<a|b>` taken either way."""
     return re.compile("|".join(map(_pattern, templates)))
 

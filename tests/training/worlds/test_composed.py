@@ -22,8 +22,8 @@ from atlas.training.worlds.base import CANNOT, Split, World, WorldToolError, poo
 from atlas.training.worlds.check import passes
 from atlas.training.worlds.composed import HARD_SHARES, SHARES, composed_world
 from atlas.training.worlds.composed_mcp import world_servers
-from atlas.training.worlds.composed_schema import FIELD_NAMES
-from atlas.training.worlds.composed_tools import PARAMETERS, Records
+from atlas.training.worlds.composed_names import FIELD_NAMES, PARAMETERS
+from atlas.training.worlds.composed_tools import Records
 from atlas.training.worlds.composed_words import THEMES, WORDS, cached_pool
 from atlas.training.worlds.rehearse import rehearse, verify
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..base import Split, pool
+from ..phrasebook import further
 from ..synonyms import vary
 from . import grammar, words
 from .folder import Draw, File, Folder
@@ -243,7 +244,9 @@ def phrasings(templates: tuple[str, ...], split: Split) -> tuple[str, ...]:
     """The phrasings of a split. The first of a list is the one that everybody uses: it is always practised."""
     held = tuple(template for template in pool(templates, "heldout") if template != templates[0])
     held = held or (min(templates[1:], key=lambda template: repr(template)[::-1]),)
-    return held if split == "heldout" else tuple(template for template in templates if template not in held)
+    if split == "heldout":
+        return held
+    return tuple(template for template in templates if template not in held) + further(templates, held)
 
 
 def q(value: str) -> str:

@@ -54,12 +54,13 @@ def workspace_world(
     families: Sequence[str] | None = None,
     tool_count: int = 64,
     wide: Sequence[str] = (),
+    other: World | None = None,
 ) -> World:
     """A folder with tasks over the built-in servers, all from `seed`; other servers' tools fill up to `tool_count`.
 
-    With a lexicon `wide`, names in the folder are made of its words.
+    With a lexicon `wide`, names in the folder are made of its words. `other` is the world of these servers, if there is one.
     """
-    other = _other_world(seed, split, tool_count)
+    other = other or _other_world(seed, split, tool_count)
     own = toolbox_tools()
     tools = (*own, *(other.tools[: max(0, tool_count - len(own))] if other else ()))
     index = ToolIndex(tools)
