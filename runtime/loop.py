@@ -194,7 +194,8 @@ class Run:
         strict = self.policy.profile == "compact"  # other models know more of Python than the lexer does
         if not strict:
             return Names(tools)
-        return Names(tools, (*self.variables, *_GIVEN), keys=frozenset(self.prompting.words))
+        required = {name: given for name, given in self.view.required().items() if name in tools}
+        return Names(tools, (*self.variables, *_GIVEN), frozenset(self.prompting.words), required)
 
     def _count(self, turn: int, prompt_tokens: int, proposal: Proposal) -> None:
         exact = self.policy.counting == "exact" or not proposal.prompt_tokens

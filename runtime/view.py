@@ -142,6 +142,11 @@ class View:
         given = {name: tuple(schema.get("properties", ())) for name, schema in functions.items()}
         return {name: card.parameters for name, card in self.registry.cards.items()} | given
 
+    def required(self) -> dict[str, tuple[str, ...]]:
+        """What every tool that takes a fixed set of parameters must be given."""
+        cards = self.registry.cards.items()
+        return {name: tuple(card.schema["required"]) for name, card in cards if not card.schema.get("additionalProperties")}
+
     def _programs_know(self) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
         cards = self.registry.cards
         if self._told is None or self._told[0] is not cards:  # with thousands of tools too slow to do for every program

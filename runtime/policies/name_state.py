@@ -142,7 +142,24 @@ class NameState:
     @property
     def named_only(self) -> bool:
         """True where an argument of a server's tool has been given by name, so that the next ones must be, too."""
-        return bool(self.frames) and bool(self.frames[-1].used) and b"." in (self.frames[-1].tool or b"")
+        by_name = bool(self.frames) and bool(self.frames[-1].used) and b"." in (self.frames[-1].tool or b"")
+        return by_name or self.whole_call
+
+    @property
+    def whole_call(self) -> bool:
+        """True directly within the brackets of a call that must be written whole."""
+        return bool(self.frames) and self.frames[-1].tool in self.table.required
+
+    @property
+    def names_argument(self) -> bool:
+        """True where such a call takes the name of an argument, or the `=` behind it, and nothing else."""
+        place = self.arg_start or self.arg_first or self.arg_word is not None
+        return place and self.whole_call and not self.attribute
+
+    @property
+    def complete(self) -> bool:
+        """True where nothing that the innermost call needs is missing."""
+        return not self.whole_call or self.table.required[self.frames[-1].tool or b""] <= self.frames[-1].used
 
     def unused(self) -> frozenset[bytes]:
         """Parameters of the innermost tool call that were not given yet."""
@@ -193,7 +210,7 @@ class NameState:
             byte = piece[index]
             if self.mode is CODE:
                 if byte in _IDENTIFIER:
-                    self._letter(byte)
+                    good &= self._letter(byte)
                 else:
                     good &= self._end_word(byte)
                     if self.mode is CODE:
@@ -231,7 +248,7 @@ class NameState:
             return self.key is None or any(key.startswith(self.key) for key in self.keys)
         if self.server is not None:
             return self.word in self.table.tool_beginnings[self.server]
-        if self.strict and self.word and not 0x30 <= self.word[0] <= 0x39:
+        if self.strict and self.word and (self.whole_call or not 0x30 <= self.word[0] <= 0x39):
             own = self.unused() if self.named_only else self.unused() | self.bound
             known = not self.named_only and self.word in self.table.known_beginnings
             return known or any(name.startswith(self.word) for name in own)
@@ -263,12 +280,15 @@ class NameState:
         self._new_line()
         self.mode = COMMENT
 
-    def _letter(self, byte: int) -> None:
+    def _letter(self, byte: int) -> bool:
+        good = True
         if not self.word:
+            good = self.arg_word is None or not self.whole_call
             self.arg_first = self.arg_start and not self.attribute
             self.arg_start = self.ready = False
             self.arg_word = self.callee = None
         self.word += bytes((byte,))
+        return good
 
     def _end_word(self, byte: int) -> bool:
         """A word ends before `byte`; False where it had to be an existing name and is not."""
@@ -303,9 +323,9 @@ class NameState:
         return good
 
     def _check_argument(self, word: bytes) -> bool:
-        if self.table.variables is None or not judged(self.frames) or 0x30 <= word[0] <= 0x39:
+        if self.table.variables is None or not judged(self.frames):
             return True
-        return word in self.argument_words()
+        return (not self.whole_call and 0x30 <= word[0] <= 0x39) or word in self.argument_words()
 
     def _note_word(self, word: bytes, byte: int) -> None:
         """Remember what binds names: assignment targets, loop variables, imports, parameters."""
@@ -329,7 +349,8 @@ class NameState:
         if byte == _NEWLINE:
             self._start_line()
             return True
-        good = self._equals(following) if byte == 0x3D else True
+        good = self._fits(byte, following)
+        good &= self._equals(following) if byte == 0x3D else True
         self.ready = byte == 0x3D and following != 0x3D and not self.frames
         dotted = self.server
         self.previous = b""
@@ -353,6 +374,18 @@ class NameState:
             self._other(byte, seen)
         self.simple = False
         return good
+
+    def _fits(self, byte: int, following: int) -> bool:
+        """Whether the character can stand here in a call that must be written whole."""
+        if not self.whole_call:
+            return True
+        if byte == 0x29:
+            return self.complete and self.arg_word is None
+        if self.arg_word is not None:
+            return byte == 0x3D and following != 0x3D
+        if byte == 0x2C:
+            return not self.arg_start and bool(self.unused())
+        return not self.arg_start and byte not in _CLOSE
 
     def _other(self, byte: int, seen: bytes) -> None:
         self.arg_start = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KEYWORDS = frozenset(word.encode() for word in keyword.kwlist)
 _LOWER = (b"r", b"b", b"u", b"f", b"rb", b"br", b"fr", b"rf")
@@ -37,11 +37,15 @@ class Names:
     variables: Collection[str] | None = None
     keys: frozenset[str] | None = None
     """What a text in brackets behind a value (`row["price"]`) may be, besides words of the reply itself; None: anything."""
+    required: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Tools of servers whose calls are written whole, with the parameters that each needs: only `name=value`, the bracket
+    not closed before those are given, and no reply ended inside of brackets."""
 
     def __hash__(self) -> int:
         variables = None if self.variables is None else frozenset(self.variables)
         tools = frozenset((name, tuple(parameters)) for name, parameters in self.tools.items())
-        return hash((tools, variables, self.keys))
+        required = frozenset((name, frozenset(parameters)) for name, parameters in self.required.items())
+        return hash((tools, variables, self.keys, required))
 
     def __bool__(self) -> bool:
         return bool(self.tools)
@@ -54,6 +58,10 @@ class NameTable:
         self.parameters = {
             full.encode(): frozenset(parameter.encode() for parameter in parameters)
             for full, parameters in names.tools.items()
+        }
+        self.required = {
+            full.encode(): frozenset(parameter.encode() for parameter in parameters)
+            for full, parameters in names.required.items()
         }
         self.tools: dict[bytes, frozenset[bytes]] = {}
         grouped: dict[bytes, set[bytes]] = {}

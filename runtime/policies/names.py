@@ -30,7 +30,9 @@ class NameConstraint:
         simple = [token for token, _, _ in index.simple_arguments]
         self._leaving = index.leaving(
             {*self._inner_dots, *index.inner_arguments, *simple, *index.fresh_lines, *_all(index.keyword)}
+            | set(index.brackets if self._table.required else ())
         )
+        self._ends = [token for token in range(index.size) if index.control[token]] if names.required else []
         self._masks: OrderedDict[tuple[object, ...], Mask | None] = OrderedDict()
 
     def start(self, *, thinking: bool = False) -> NameState:
@@ -53,15 +55,18 @@ class NameConstraint:
             return self._without(None, state, self._risky(state) if state.ends_unless_quoted else self._leaving)
         if state.server is not None:
             mask: Mask | None = self._tool_mask(state, state.server)
+        elif state.names_argument:
+            mask = self._name_mask(state)
         elif state.strict and not state.attribute:
             mask = self._argument_mask(state)
         else:
             mask = None
         mask = self._without(mask, state, self._risky(state))
         banned = self._wrong_keywords(state) + self._wrong_arguments(state) + self._wrong_tools(state)
-        if banned:
+        if banned or (state.frames and self._table.required):
             mask = self._index.everything.copy() if mask is None else mask
             mask[banned] = False
+            mask[self._ends if state.frames and self._table.required else []] = False
         return mask if mask is None or mask.any() else None  # a vocabulary that cannot write the name is left alone
 
     def _key_mask(self, state: NameState, written: bytes) -> Mask | None:
@@ -94,6 +99,23 @@ class NameConstraint:
         for word in words:
             self._allow_word(mask, state, word, self._index.whole, self._index.begun)
             self._allow_word(mask, state, word, self._index.blank_whole, self._index.blank_begun)
+        return mask
+
+    def _name_mask(self, state: NameState) -> Mask:
+        """In a call that is written whole: the name of an argument, its `=`, or the bracket that ends the call."""
+        index, mask = self._index, self._index.empty.copy()
+        candidates = [*index.blank]
+        if state.word or state.arg_word is not None:
+            candidates += index.keyword.get(b"", ())
+        else:
+            candidates += index.closing
+        groups = [index.whole, index.begun] + ([] if state.word else [index.blank_whole, index.blank_begun])
+        for name in state.unused() if state.arg_word is None else ():
+            rest = name[len(state.word) :] if name.startswith(state.word) else b""
+            for length in range(1, len(rest) + 1):
+                candidates += [token for group in groups for token in group.get(rest[:length], ())]
+        for token in candidates:
+            mask[token] = state.allows(index.pieces[token])
         return mask
 
     def _allow_words(self, mask: Mask, state: NameState, words: Iterable[bytes]) -> None:
@@ -135,6 +157,8 @@ class NameConstraint:
         in_call = bool(state.frames) and any(frame.tool for frame in state.frames)
         if in_call or state.calling is not None:
             risky.update(index.inner_arguments if self._table.variables is not None else index.inner_keywords)
+        if self._table.required and (in_call or state.calling in self._table.required):
+            risky.update(index.brackets)
         if in_call:
             risky.update(index.fresh_lines)
             unused = state.unused()

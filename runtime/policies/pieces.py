@@ -17,6 +17,7 @@ _INNER_KEYWORD = re.compile(rb"[(,][ \t\r\n\f]*" + _WORD + rb"+[ \t\r\n\f]*=(?!=
 _SIMPLE_ARGUMENT = re.compile(rb"[ \t]*([(,])[ \t]*([A-Za-z_\x80-\xff]" + _WORD + rb"*)")
 _ATTRIBUTE = re.compile(rb"\." + _WORD + rb"+")
 _FRESH_LINE = re.compile(rb"\n[ \t\r\n\f]*" + _WORD)
+_BRACKET = re.compile(rb"[(,)\]}]")
 _LEAVES = re.compile(rb"['\"\n>]")
 
 Mask = npt.NDArray[np.bool_]
@@ -54,6 +55,12 @@ class PieceIndex:
         self.inner_keywords: list[int] = []
         self.fresh_lines: list[int] = []
         """Pieces with a newline and a word after it, which matter where a comment stands among arguments."""
+        self.brackets: list[int] = []
+        """Pieces with a bracket or comma after which a call may be incomplete."""
+        self.blank: list[int] = []
+        """Pieces of blanks only."""
+        self.closing: list[int] = []
+        """Pieces that begin with `)`, perhaps after blanks."""
         self.not_word_led = np.ones(self.size, dtype=np.bool_)
         """False for pieces that begin with an identifier character."""
         self.argument_led = np.zeros(self.size, dtype=np.bool_)
@@ -88,6 +95,13 @@ class PieceIndex:
                 self.dotted.setdefault(word, []).append(token)
         if b"=" in piece and (_KEYWORD.match(rest) if word else _KEYWORD.match(piece)):
             (self.blank_keyword if blanks and word else self.keyword).setdefault(word, []).append(token)
+        if not word:
+            if not rest:
+                self.blank.append(token)
+            elif rest[:1] == b")":
+                self.closing.append(token)
+        if _BRACKET.search(piece):
+            self.brackets.append(token)
         self._add_inner(token, piece)
 
     def _add_inner(self, token: int, piece: bytes) -> None:

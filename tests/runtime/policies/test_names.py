@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas.runtime.policies.base import Sampling
-from atlas.runtime.policies.name_state import NameState
+from atlas.runtime.policies.name_state import CODE, NameState
 from atlas.runtime.policies.name_table import Names, NameTable
 from atlas.runtime.policies.names import NameConstraint
 from atlas.runtime.policies.pieces import PieceIndex
@@ -28,6 +28,18 @@ NAMES = Names(
     }
 )
 STRICT = Names(NAMES.tools, variables=("rows", "total"))
+WHOLE = Names(
+    NAMES.tools,
+    ("rows", "total"),
+    frozenset({"price"}),
+    required={
+        "files.find": [],
+        "files.find_all": ["pattern"],
+        "files.read": ["path"],
+        "text.count": ["path", "what"],
+        "crm.list": [],
+    },
+)
 KEYED = Names(NAMES.tools, ("rows", "total"), keys=frozenset({"price", "unit price", "name"}))
 
 # Pieces that cross every boundary, then all bytes, then random fragments of programs.
@@ -280,6 +292,44 @@ def test_behind_a_named_argument_of_a_tool_the_next_one_is_named_too() -> None:
         assert write(NAMES, bad), bad
 
 
+def test_a_call_that_is_written_whole_takes_named_arguments_and_ends_when_none_is_missing() -> None:
+    for good in (
+        'text.count(path="x", what="words")',
+        'text.count(\n    what = f"{rows}",\n    path=rows[0]\n)',
+        "files.find_all( pattern=total)",
+        "files.find()",
+        "crm.list()\nanswer(files.find(pattern=len(rows)))",
+        "answer([text.count(path=x, what=total) for x in rows])",
+        "answer(rows, 3)",
+        "files.read(path=files.find()[0]",
+        "x = files.read",
+    ):
+        assert write(WHOLE, good) and write_by_bytes(WHOLE, good), good
+    missing = """files.read()|text.count(path="x")|text.count(path="x", )|answer(files.read())|text.count(path="x"])"""
+    unnamed = """files.read("x"|files.read(rows|files.read(3|files.read(*rows|files.read(-1|files.read(# a"""
+    beyond = """files.read(path rows|files.read(path="x",|crm.list(,|files.read(path<|files.read(path.x"""
+    closed = """files.read(path, |files.find(pattern=1}"""
+    for bad in f"{missing}|{unnamed}|{beyond}|{closed}".split("|"):
+        assert not write(WHOLE, bad), bad
+        assert not write_by_bytes(WHOLE, bad), bad
+
+
+@settings(max_examples=150)
+@given(st.lists(st.integers(0, 10**6), max_size=25))
+def test_no_reply_ends_within_brackets_and_there_is_always_a_way_on(choices: list[int]) -> None:
+    constraint = NameConstraint(WHOLE, INDEX)
+    state = constraint.start()
+    state.feed(b"x = text.count(")
+    for choice in choices:
+        mask = constraint.mask(state)
+        if mask is None:
+            continue
+        assert not (state.mode == CODE and state.frames and mask[END])
+        ways = np.nonzero(mask[:END])[0]
+        assert ways.size
+        state.feed(PIECES[ways[choice % ways.size]])
+
+
 def test_builtins_that_short_programs_do_not_use_count_as_slips_under_the_strict_rule() -> None:
     assert write_by_bytes(STRICT, "x = len(rows)") and write_by_bytes(STRICT, "x = rows if 1 not in rows else None")
     for slip in ("x = hex", "answer(help", "answer(continue", "x = copyright"):
@@ -287,9 +337,12 @@ def test_builtins_that_short_programs_do_not_use_count_as_slips_under_the_strict
 
 
 @settings(max_examples=60)
-@given(st.lists(st.integers(0, len(PIECES) - 2), max_size=12), st.booleans(), st.booleans(), st.booleans())
-def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], strict: bool, keyed: bool, thinking: bool) -> None:
-    names = KEYED if keyed else STRICT if strict else NAMES
+@given(
+    st.lists(st.integers(0, len(PIECES) - 2), max_size=12),
+    st.sampled_from([NAMES, STRICT, KEYED, WHOLE, WHOLE]),
+    st.booleans(),
+)
+def test_the_mask_is_exactly_what_may_be_written(tokens: list[int], names: Names, thinking: bool) -> None:
     constraint = NameConstraint(names, INDEX)
     state = constraint.start(thinking=thinking)
     for token in tokens:
