@@ -61,7 +61,7 @@ def _branch(
     world: World, task: Task, view: Sequence[str], tokenizer: Tokenizer, index: ToolIndex, rng: random.Random,
     mistake_share: float,
 ) -> tuple[list[int], list[bool]]:  # fmt: skip
-    slips = rng.random() < mistake_share
+    slips = rng.random() < mistake_share * (2 if task.impossible else 1)  # to see that it does not work is half of it
     done = rehearse(world, task, index=index) if slips or len(task.programs) > 1 else None
     if slips and done is not None:
         made = mistaken(world, task, view, rng, expected=done, index=index)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
 import random
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -44,9 +45,11 @@ def mistaken(
 
     `view` are the tools in view, `expected` what the references do.
     """
-    place = rng.choice((0, len(task.programs) - 1))
+    last = len(task.programs) - 1
+    place = last if task.impossible else rng.choice((0, last))
     tools = {tool.full_name: tool for tool in world.tools}
-    near = [tools[name] for name in {*view, *task.needed} if name in tools and name not in task.hidden]
+    found = {hit.tool.full_name for hit in index.search(task.text, _SEARCHED)} if task.impossible else set()
+    near = [tools[name] for name in {*view, *task.needed, *found} if name in tools and name not in task.hidden]
     for _ in range(_TRIES):
         wrong = _wrong(task, task.programs[place], sorted(near, key=lambda tool: tool.full_name), rng)
         if wrong is None or wrong in task.programs:
@@ -129,11 +132,11 @@ def _wrong(task: Task, program: str, near: list[Tool], rng: random.Random) -> st
     return made if isinstance(made, str) or made is None else written(ast.fix_missing_locations(tree))
 
 
-def _other_tool(task: Task, tree: ast.Module, near: list[Tool], rng: random.Random) -> bool | None:
-    """A neighbouring tool, called with the values that the right one takes."""
+def _other_tool(task: Task, tree: ast.Module, near: list[Tool], rng: random.Random) -> bool | str | None:
+    """A neighbouring tool, called with the values that the right one takes; any tool, where none can do it."""
     calls = list(_calls(tree))
     if not calls:
-        return None
+        return _any_tool(task, near, rng) if task.impossible else None
     node, server, name = rng.choice(calls)
     others = [tool for tool in near if (tool.server, tool.name) != (server, name)]
     same = [tool for tool in others if tool.server == server]
@@ -148,6 +151,18 @@ def _other_tool(task: Task, tree: ast.Module, near: list[Tool], rng: random.Rand
         ast.keyword(one, values[place] if place < len(values) else rng.choice(texts)) for place, one in enumerate(wanted)
     ]
     return True
+
+
+def _any_tool(task: Task, near: list[Tool], rng: random.Random) -> str | None:
+    tools = [tool for tool in near if tool.parameters]
+    if not tools:
+        return None
+    tool = rng.choice(tools)
+    wanted = [one for one in tool.parameters if one in tool.required] or list(tool.parameters[:1])
+    values = (_fragments(task, rng)[0] for _ in wanted)
+    given = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in zip(wanted, values, strict=True))
+    call = f"{tool.full_name}({given})"
+    return f"answer({call})" if tool.read_only else f'{call}\nanswer("done")'
 
 
 def _other_value(task: Task, tree: ast.Module, near: list[Tool], rng: random.Random) -> bool | None:

@@ -52,3 +52,12 @@ def test_a_mistake_is_one_program_more_and_the_rest_is_the_reference() -> None:
         if one is not None:
             assert (*one.programs[: one.place], *one.programs[one.place + 1 :]) == item.task.programs
             assert len(one.results) == len(item.task.programs) and one.programs[one.place] not in item.task.programs
+
+
+def test_where_no_tool_can_do_it_a_mistake_tries_one_and_the_reference_then_says_so() -> None:
+    impossible = [item for item in suite_tasks("worlds", "practice", 200) if item.task.impossible]
+    tried = [one for number, item in enumerate(impossible) if (one := made(item, number)) is not None and one.place == 1]
+    calls = [one for one in tried if "load_tools" not in one.programs[1]]
+    assert len(calls) >= 4
+    for one in calls:
+        assert one.results[1].startswith("error: line ") and one.programs[-1].startswith('answer("Cannot')
