@@ -63,6 +63,10 @@ def train(
         Literal["toolbox", "worlds", "worlds:hard"] | None, typer.Option(help="Whose held-out tasks decide.")
     ] = None,
     eval_limit: Annotated[int | None, typer.Option(min=0, help="Held-out tasks before and after; 0: no trial.")] = None,
+    references: Annotated[
+        int | None,
+        typer.Option(min=0, help="Practice tasks of the suite imitated from their references, failed ones first (0)."),
+    ] = None,
     demonstrations: Annotated[
         int | None, typer.Option(min=0, help="Router: runs as they should be, imitated before PPO; 0 for none (48).")
     ] = None,
@@ -84,8 +88,8 @@ def train(
         "judge_adapter": judge_adapter, "offline": offline or None, "practice_tools": tuple(practice_tool or ()) or None,
         "group": group, "tasks_per_step": tasks, "temperature": temperature, "learning_rate": learning_rate, "rank": rank,
         "kl_weight": kl_weight, "patience": patience, "suite": suite, "eval_limit": eval_limit, "device": device,
-        "threads": threads, "demonstrations": demonstrations, "without": tuple(without or ()) or None,
-        "spend_limit": spend_limit,
+        "threads": threads, "references": references, "demonstrations": demonstrations,
+        "without": tuple(without or ()) or None, "spend_limit": spend_limit,
     }  # fmt: skip
     named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if resume and named:

@@ -41,7 +41,8 @@ def forecast(options: TrainOptions, selection: Selection) -> Forecast:
     online = options.reinforces and not options.offline
     rollouts = (options.steps or STEPS) * options.tasks_per_step * options.group if online else 0
     pace = [one.record.episode.seconds for one in selection if one.record.episode.seconds > 0]
-    plays = {"forks": forks, "rollouts": rollouts, "held-out tasks": 2 * options.eval_limit}
+    references = options.references if options.supervises else 0
+    plays = {"forks": forks, "references": references, "rollouts": rollouts, "held-out tasks": 2 * options.eval_limit}
     return Forecast(plays, fmean(pace) if pace else 1.0)
 
 

@@ -52,6 +52,9 @@ class TrainOptions:
     tasks_per_step: int = 4
     fresh_tasks: int = 64
     """How many practice tasks besides those of the logged episodes, where these come from a suite."""
+    references: int = 0
+    """How many practice tasks of the suite are imitated as their references solve them, besides the chosen episodes; those
+    that logged episodes failed come first. 0: none."""
     temperature: float = 1.0
     max_turns: int = 6
     practice_tools: tuple[str, ...] = ()
@@ -102,7 +105,7 @@ class TrainOptions:
             _choice("--suite", self.suite, tuple(SHARES))
         for name in _AT_LEAST_ONE:
             _least(name, getattr(self, name), 1)
-        for name in ("eval_limit", "fresh_tasks", "patience", "kl_weight", "demonstrations"):
+        for name in ("eval_limit", "fresh_tasks", "patience", "kl_weight", "demonstrations", "references"):
             _least(name, getattr(self, name), 0)
         for name in ("steps", "threads"):
             if getattr(self, name) is not None:

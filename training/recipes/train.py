@@ -34,6 +34,7 @@ from .gathering import Chosen, Pool, choose_steps, fresh_tasks, logged_rows, pra
 from .learner import Learner
 from .options import TrainOptions
 from .practising import leave_out_unscored, tasks_to_practise
+from .referring import referred_rows
 from .reinforce import Online
 from .replayed import relearn, replayed_rows
 from .scoring import Scorer
@@ -177,7 +178,7 @@ class _Run:
     ) -> TrainResult:  # fmt: skip
         ledger = Ledger(self.folder.rollouts)
         manner = Manner(policy, practice, self.options.temperature, ledger, self.options.max_turns, version="select")
-        rows = await self._rows(selection, pool, manner, log) if self.options.supervises else []
+        rows = await self._rows(selection, pool, manner, log, suite) if self.options.supervises else []
         learner = Learner.open(policy, self.options, self.folder)
         learner.remember(logged_rows(selection))
         before = await self._score(policy, "before", suite)
@@ -271,7 +272,9 @@ class _Run:
             self._note(f"{count} episodes have no safe place to practise in: {reason}")
         return pool
 
-    async def _rows(self, selection: Selection, pool: Pool, manner: Manner, log: EpisodeStore) -> list[Row]:
+    async def _rows(
+        self, selection: Selection, pool: Pool, manner: Manner, log: EpisodeStore, suite: str
+    ) -> list[Row]:
         kept = self.folder.path / "rows"
         if self.folder.state().get("selected") and kept.is_dir():
             return list(read_dataset(kept))
@@ -284,6 +287,10 @@ class _Run:
         finally:
             if selector is not None and selector is not manner.policy:
                 await selector.aclose()
+        if self.options.references:
+            shown, note = await referred_rows(selection, suite, self.options, manner, self.told)
+            chosen.rows += shown
+            self._note(note)
         self._check_chosen(chosen)
         self.folder.write_lines("selections.jsonl", [one.to_json() for one in chosen.selections])
         write_dataset(chosen.rows, kept)

@@ -18,11 +18,11 @@ from ...runtime.routing.crew import Crew
 from ...runtime.routing.pool import Pool, PoolModel
 from ..adapters import AdapterStore
 from ..practice.ledger import Ledger
-from ..practice.rollouts import Manner, Rollout, perform
+from ..practice.references import show
+from ..practice.rollouts import Manner, perform
 from ..practice.tasks import PracticeTask, world_practice
 from ..recipes import TrainOptions, train
 from ..suites import tasks_of_family
-from .demonstrations import reciting
 from .practice import Drill
 
 if TYPE_CHECKING:
@@ -98,25 +98,14 @@ async def specialist(
         return made[0].gguf
     home.mkdir(parents=True, exist_ok=True)
     with open_store(home) as store:
-        manner = Manner(policy, store, 0.0, Ledger(home / "references.jsonl"), version="reference")
+        manner = Manner(policy, store, 0.0, Ledger(home / "references.jsonl"))
         for number, name in enumerate(names_of(suite, "practice", [family], tasks, 7_000 + seed), 1):
-            await _recite(manner, policy, world_practice(name))
+            await show(policy, world_practice(name), manner)
             told(f"references of {family}", number, tasks)
     await train(
         TrainOptions(recipe="sft", eval_limit=0, seed=seed, suite=suite, **options), home=home, out=None, told=told
     )  # fmt: skip
     return AdapterStore(home).list()[0].gguf
-
-
-async def _recite(manner: Manner, policy: LlamaPolicy, task: PracticeTask) -> Rollout:
-    """An episode that is the task's reference solution."""
-    assert task.world_task is not None
-    own = replace(manner, policy=reciting(policy, task.world_task.programs))
-
-    async def work(runtime: Runtime, note: Any) -> Episode:
-        return await runtime.run(task.text, split="practice", hidden=task.hidden, origin=task.name, on_event=note)
-
-    return await perform(own, task, 0, work)
 
 
 def pool_of(adapters: Mapping[str, Path], prices: Sequence[float], strengths: Mapping[str, str]) -> Pool:

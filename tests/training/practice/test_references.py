@@ -1,0 +1,50 @@
+"""References of generated tasks as rows: played by the runtime, in the policy's own tokens, loss on the programs alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+from atlas.runtime.episodes import EpisodeStore
+from atlas.runtime.policies import load_policy
+from atlas.training.outcomes import Selection
+from atlas.training.practice import Ledger
+from atlas.training.practice.references import reference_rows
+from atlas.training.practice.rollouts import Manner
+from atlas.training.practice.tasks import world_practice
+from atlas.training.recipes.options import TrainOptions
+from atlas.training.recipes.referring import referred_tasks
+
+NAMES = [f"worlds:hard/practice/5/{number}" for number in range(6)]
+
+
+def test_rows_of_references_carry_the_programs_and_a_second_run_plays_nothing_again(tmp_path):
+    tasks, told = [world_practice(name) for name in NAMES], []
+
+    async def go():
+        policy = load_policy("nano")
+        try:
+            with EpisodeStore(tmp_path / "practice.db") as store:
+                ledger = Ledger(tmp_path / "rollouts.jsonl")
+                manner = Manner(policy, store, ledger=ledger)
+                rows = await reference_rows(policy, tasks, manner, lambda *progress: told.append(progress))
+                again = await reference_rows(policy, tasks, manner, lambda *_: None)
+                decode = policy.template.tokenizer.decode
+                spoken = [[token for token, sampled in zip(row.ids, row.loss_mask, strict=True) if sampled] for row in rows]
+                return rows, again, ledger.reused, [decode(row.ids) for row in rows], [decode(ids) for ids in spoken]
+        finally:
+            await policy.aclose()
+
+    rows, again, reused, read, spoken = asyncio.run(go())
+    assert reused == len(NAMES) and [row.ids for row in again] == [row.ids for row in rows]
+    assert told[-1] == ("playing references", len(NAMES), len(NAMES))
+    assert len({row.rollout for row in rows}) == len(NAMES)
+    for task in tasks:
+        written = "".join(text for text, whole in zip(spoken, read, strict=True) if task.text in whole)
+        assert all(program in written for program in task.world_task.programs), task.name
+    assert all(any(row.ce_weight) and not any(row.rl_weight) for row in rows)
+
+
+def test_of_a_suite_so_many_fresh_practice_tasks_are_referred_to():
+    tasks = referred_tasks(Selection([]), "worlds:hard", TrainOptions(recipe="sft", references=5))
+    assert len({task.name for task in tasks}) == 5
+    assert all(task.name.startswith("worlds:hard/practice/") for task in tasks)
