@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
 from atlas.runtime.policies.scripted import ByteConversation, ScriptedPolicy
+from atlas.runtime.view import View
+from atlas.tools_registry.cards import Card
 
 
 class Watched(ScriptedPolicy):
@@ -151,3 +154,35 @@ def test_only_models_of_the_compact_profile_are_held_to_the_names_that_the_lexer
         bound[profile] = policy.names.variables
         assert "files.read" in policy.names.tools
     assert "x" in bound["compact"] and bound["full"] is None
+
+
+def test_calls_of_the_compact_profile_are_written_whole(runs):
+    from mcp.server import MCPServer
+
+    server = MCPServer("own")
+
+    def greet(name: str, loud: bool = False) -> str:
+        """Greet somebody."""
+        return name
+
+    server.add_tool(greet)
+    needed = {}
+    for profile in ("compact", "full"):
+        policy = Watched(["answer(1)"], profile=profile)
+        runs(policy, budget=8_000, tools={"own": server})
+        needed[profile] = policy.names.required
+    assert needed["compact"]["own.greet"] == ("name",) and needed["compact"]["files.read"] == ("path",)
+    assert "answer" not in needed["compact"] and needed["full"] == {}
+
+
+def test_a_call_of_a_tool_that_takes_any_argument_is_left_free():
+    def made(name, **more):
+        properties = {"properties": {"a": {}, "b": {}}, "required": ["a"]}
+        return Card(f"own.{name}", True, properties | more)
+
+    cards = {card.full_name: card for card in (
+        made("fixed"), made("closed", additionalProperties=False),
+        made("free", additionalProperties=True), made("typed", additionalProperties={"type": "string"}),
+    )}  # fmt: skip
+    view = View(registry=SimpleNamespace(cards=cards), loading="search")
+    assert view.required() == {"own.fixed": ("a",), "own.closed": ("a",)}
