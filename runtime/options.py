@@ -17,6 +17,7 @@ Acting = Literal["program", "json", "route"]
 NANO_BUDGET = 2_048
 BUDGET = 8_192
 MAX_TURNS = 12
+OUTPUT_TOKENS = 300
 _LEAST_BUDGET = 128
 _REPLY_TOKENS = {"compact": 512, "full": 1_024}
 
@@ -37,7 +38,7 @@ class RunOptions:
     """Calls of read-only tools that do not depend on each other are under way at once."""
     precheck: bool = True
     """A program that is certain to fail is refused before it does anything."""
-    output_tokens: int = 300
+    output_tokens: int = OUTPUT_TOKENS
     """What the output of one program may take in the prompt; the rest stays in the program's variables."""
 
     def __post_init__(self) -> None:
@@ -45,6 +46,7 @@ class RunOptions:
         _choice("acting", self.acting, get_args(Acting))
         _least("budget", self.budget, _LEAST_BUDGET)
         _least("max_turns", self.max_turns, 1)
+        _least("output_tokens", self.output_tokens, 1)
         _least("seed", self.seed, 0)
         _least("temperature", self.temperature, 0)
 

@@ -32,7 +32,7 @@ from .lanes import Lanes
 from .lending import Lending
 from .loop import Run
 from .observed import Observed
-from .options import MAX_TURNS, Acting, RunOptions
+from .options import MAX_TURNS, OUTPUT_TOKENS, Acting, RunOptions
 from .pausing import Clocks
 from .pictures import as_data
 from .policies.pinning import pinned
@@ -85,6 +85,7 @@ class Runtime:
         seed: int = 0,
         temperature: float = 0.0,
         constrain_names: bool = True,
+        output_tokens: int = OUTPUT_TOKENS,
         check: str | None = None,
         log: bool = True,
         limits: Limits | None = None,
@@ -102,14 +103,15 @@ class Runtime:
 
         `adapter` is a LoRA file, `latest`, `none`, or `auto`: the adapter that training promoted for this model, if any.
         `overlap` lets calls of read-only tools that do not depend on each other be under way at once (`limits` says how
-        many). `now` replaces the clock of the toolbox and of programs; `home` replaces `ATLAS_HOME`; `log` False keeps the
-        episodes in memory, and a `store` of the caller's takes them instead of the log; `remember` False makes nothing of
-        earlier episodes; `search_encoder` finds tools by meaning beside words (`minilm`, a .gguf file,
-        `http://host:port/v1#model`, or an encoder); `on_notice` gets lines about what takes long.
+        many). `output_tokens` is what the output of one program may take in the prompt. `now` replaces the clock of the
+        toolbox and of programs; `home` replaces `ATLAS_HOME`; `log` False keeps the episodes in memory, and a `store` of the
+        caller's takes them instead of the log; `remember` False makes nothing of earlier episodes; `search_encoder` finds
+        tools by meaning beside words (`minilm`, a .gguf file, `http://host:port/v1#model`, or an encoder); `on_notice` gets
+        lines about what takes long.
         """
         self.options = RunOptions(
             budget=budget, max_turns=max_turns, loading=loading, acting=acting, seed=seed, temperature=temperature,
-            constrain_names=constrain_names, overlap=overlap,
+            constrain_names=constrain_names, overlap=overlap, output_tokens=output_tokens,
         )  # fmt: skip
         Approval(approve)  # a wrong value is told now
         self._model = model

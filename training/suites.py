@@ -1,8 +1,8 @@
 """Suites of tasks for `atlas eval`: fixed difficulty, fixed seeds, pieces that training never saw.
 
-Every task comes with a world of its own. Fixed by the suites, whatever a policy can do: at least 60 tools known, the
-first view as in any run, two distractors of near name for each needed tool, a fifth of the tasks needing a second turn,
-a tenth that no tool can do.
+Every task comes with a world of its own. Fixed by the suites, whatever a policy can do: at least 60 tools known (but for
+the smallest of `TOOLSPACES`), the first view as in any run, two distractors of near name for each needed tool, a fifth of
+the tasks needing a second turn, a tenth that no tool can do.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ SHARES = {
     "worlds:hard": {"pipe": 25, "loop": 18, "condition": 17, "search": 12, "trouble": 10, "long": 8, "beyond": 10},
 }
 """Per cent of the tasks of a suite, by family."""
+TOOLSPACES = {"worlds:20": 20, "worlds:250": 250, "worlds:2500": 2_500}
+"""Suites of the families of `worlds` in toolspaces of other sizes, with more servers where there are thousands of tools."""
+SHARES |= dict.fromkeys(TOOLSPACES, SHARES["worlds"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ def _make(suite: str, split: Split, family: str, seed: int, number: int) -> Suit
             world = workspace_world(world_seed, split, tasks=1, families=[family], tool_count=TOOL_COUNT)
         else:
             hard = suite == "worlds:hard"
-            world = composed_world(world_seed, split, tasks=1, families=[family], tool_count=TOOL_COUNT, hard=hard)
+            count = TOOLSPACES.get(suite, TOOL_COUNT)
+            world = composed_world(world_seed, split, tasks=1, families=[family], tool_count=count, hard=hard)
         if world.tasks:
             return SuiteTask(f"{suite}/{split}/{seed}/{number}", world, world.tasks[0])
     raise RuntimeError(f"no world of suite {suite!r} has a task of family {family!r} near seed {first}")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import CorruptRow, NotTrainable
 from ..rows import Row, rows_of, weigh
+from ..worlds.variants import variant_replies
+from .places import made_world
 from .rollouts import Manner, Rollout, roll
 from .written import reciting
 
@@ -38,9 +40,16 @@ async def reference_rows(
 
 
 async def show(policy: LlamaPolicy, task: PracticeTask, manner: Manner) -> Rollout | None:
-    """Run the reference of a task, or take the run that the ledger holds; None for a task without one."""
+    """Run the reference of a task in the manner's variant, or take the run that the ledger holds; None without one."""
     if task.world_task is None:
         return None
-    written = reciting(policy, task.world_task.programs)
-    turns = max(manner.max_turns, len(task.world_task.programs))
-    return await roll(replace(manner, policy=written, version="reference", max_turns=turns), task, 0)
+    replies = _replies(task, manner)
+    version = " ".join(("reference", *(str(value) for value in manner.variant.values())))
+    turns = max(manner.max_turns, len(replies))
+    return await roll(replace(manner, policy=reciting(policy, replies), version=version, max_turns=turns), task, 0)
+
+
+def _replies(task: PracticeTask, manner: Manner) -> tuple[str, ...]:
+    loading, acting = (manner.variant.get(name, kept) for name, kept in (("loading", "search"), ("acting", "program")))
+    made = made_world(task.name)[0]
+    return variant_replies(made.world, made.task, loading=loading, acting=acting)

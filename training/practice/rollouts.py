@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...runtime import Episode, Runtime
@@ -60,6 +60,8 @@ class Manner:
     adapted: bool = True
     """False where others do the work: the policy's adapter, which changes while it learns, is no part of the keys then."""
     seconds: float = ROLLOUT_SECONDS
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    """More options of the runtime, such as `loading` and `acting`; part of the ledger's keys for references alone."""
 
 
 async def practise(
@@ -181,7 +183,7 @@ async def _perform(manner: Manner, task: PracticeTask, seed: int, work: Work) ->
     async with task.place.scene() as scene:
         runtime = Runtime(
             manner.policy, approve="auto", seed=seed, temperature=manner.temperature, max_turns=manner.max_turns,
-            store=manner.store, **scene.runtime_options,
+            store=manner.store, **scene.runtime_options, **manner.variant,
         )  # fmt: skip
         async with runtime:
             scene.opened(runtime.registry)

@@ -41,6 +41,10 @@ HARD_SHARES: dict[str, float] = {
 }
 IN_VIEW = 10
 """A needed tool that is not hidden must be among so many first hits for the task's own words."""
+SERVER_TOOLS, MOST_SERVERS = 60, 40
+"""A toolspace larger than five to nine servers hold at so many tools each has more servers, up to this many."""
+_COMMON_NOUNS = 40
+"""So many kinds of things have ordinary names where there is room for them; in larger toolspaces the names run out."""
 _FAILURES = 60
 """After so many tasks in a row that could not be made, a world is done."""
 _TWINS = (
@@ -156,9 +160,11 @@ def _draft(ground: Ground, index: ToolIndex, family: str) -> Draft | None:
 def _servers(
     rng: random.Random, split: Split, tool_count: int, pseudo: bool, hard: bool, wide: Sequence[str], names: Sequence[str]
 ) -> tuple[list[Entity], list[Spec]]:
-    """Entities and tools of five to nine servers."""
-    count = rng.randint(5, 9)
-    themes = rng.sample(list(cached_pool(tuple(THEMES), split)), count)
+    """Entities and tools of five to nine servers; more where the toolspace is large."""
+    count = max(rng.randint(5, 9), min(MOST_SERVERS, tool_count // SERVER_TOOLS))
+    every = list(cached_pool(tuple(THEMES), split))
+    themes = rng.sample(every, min(count, len(every)))
+    themes += rng.choices(every, k=count - len(themes))
     styles: dict[str, Style] = {}
     for theme in themes:
         name = pseudo_word(rng, split) if pseudo and rng.random() < 0.6 else rng.choice(theme.servers)
@@ -166,6 +172,8 @@ def _servers(
             name = wide_name(rng, wide)
         if len(styles) < len(names):
             name = names[len(styles)]
+        while name in styles and count > len(every):
+            name = pseudo_word(rng, split)
         if name not in styles:
             styles[name] = make_style(rng, split, wide)
     servers = list(styles)
@@ -214,6 +222,8 @@ def _entity(
     if noun in used or any(entity.noun.startswith(noun) for entity in entities):
         every = [part for theme in cached_pool(tuple(THEMES), split) for part in theme.nouns]
         kind, noun, synonym = rng.choice(every)
+        if noun in used and len(entities) >= _COMMON_NOUNS:
+            noun, synonym = pseudo_word(rng, split), None
         if noun in used:
             return None
     return _made(rng, split, entities, kind, noun, synonym if rng.random() < 0.45 else None, server, pseudo, wide)

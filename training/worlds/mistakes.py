@@ -67,7 +67,7 @@ def _results(
     """The messages after all programs but the last; None where the mistake answers, or the end is not the expected one."""
     state = world.open()
     try:
-        stage = _Checked(world, state, index)
+        stage = CheckedStage(world, state, index)
         results = []
         for number, program in enumerate(programs):
             message = _tried(stage, program)
@@ -83,7 +83,7 @@ def _results(
         state.close()
 
 
-class _Checked(Stage):
+class CheckedStage(Stage):
     """A stage that refuses arguments as the runtime does."""
 
     _validator = ArgumentValidator()

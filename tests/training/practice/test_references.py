@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import get_args
 
 from atlas.runtime.episodes import EpisodeStore
 from atlas.runtime.policies import load_policy
 from atlas.training.outcomes import Selection
 from atlas.training.practice import Ledger
-from atlas.training.practice.references import reference_rows
+from atlas.training.practice.references import reference_rows, show
 from atlas.training.practice.rollouts import Manner
 from atlas.training.practice.tasks import world_practice
 from atlas.training.recipes.options import TrainOptions
 from atlas.training.recipes.referring import referred_tasks
+from atlas.training.worlds.variants import Acting, Loading
 
 NAMES = [f"worlds:hard/practice/5/{number}" for number in range(6)]
 
@@ -48,3 +50,25 @@ def test_of_a_suite_so_many_fresh_practice_tasks_are_referred_to():
     tasks = referred_tasks(Selection([]), "worlds:hard", TrainOptions(recipe="sft", references=5))
     assert len({task.name for task in tasks}) == 5
     assert all(task.name.startswith("worlds:hard/practice/") for task in tasks)
+
+
+def test_references_solve_their_tasks_in_every_variant(tmp_path):
+    tasks = [world_practice(f"worlds:20/practice/3/{number}") for number in range(5)]
+    variants = [(acting, loading) for acting in get_args(Acting) for loading in get_args(Loading)]
+
+    async def go():
+        policy = load_policy("nano")
+        try:
+            with EpisodeStore(tmp_path / "practice.db") as store:
+                return {
+                    (acting, loading): [
+                        await show(policy, task, Manner(policy, store, variant={
+                            "acting": acting, "loading": loading, "budget": 8192, "output_tokens": 1000,
+                        })) for task in tasks
+                    ] for acting, loading in variants
+                }  # fmt: skip
+        finally:
+            await policy.aclose()
+
+    for variant, runs in asyncio.run(go()).items():
+        assert [(run.known, run.why) for run in runs] == [(1.0, "")] * len(tasks), variant
