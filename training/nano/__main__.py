@@ -25,7 +25,7 @@ _JEMALLOC = {
 """Allocators give big blocks back after every step and fault them in again; keeping them is a tenth faster. With glibc a
 fifth of a run then goes into finding blocks, and memory grows by the minute; jemalloc is half again as fast."""
 
-_CHANGES = ("tokens", "seed", "minutes", "workers")
+_CHANGES = ("tokens", "seed", "minutes", "workers", "acting", "toolbox_share", "shared_share", "step_tokens")
 """What the command line may set in the recipe."""
 
 
@@ -38,6 +38,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--minutes", type=float, help="plan the run to be this long, instead of the recipe's length")
     parser.add_argument("--workers", type=int, help="processes with one core each; 4 to 5 GB of memory apiece")
+    parser.add_argument("--acting", choices=["program", "json"], help="what it learns to write; programs, unless given")
+    parser.add_argument("--context", type=int, help="tokens that a prompt may have, instead of the recipe's")
+    parser.add_argument("--toolbox-share", type=float, help="of the worlds, instead of the recipe's")
+    parser.add_argument("--shared-share", type=float, help="of worlds with servers beside the toolbox, likewise")
+    parser.add_argument("--step-tokens", type=int, help="positions a step, instead of the recipe's")
     parser.add_argument("--start", type=Path, help="a nano GGUF to begin with, instead of random weights")
     parser.add_argument("--precision", default="f16", choices=["f32", "f16", "q8_0"])
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
@@ -62,9 +67,12 @@ def _run(arguments: argparse.Namespace) -> None:
 
     changes = {key: value for key in _CHANGES if (value := getattr(arguments, key)) is not None}
     recipe = dataclasses.replace(RECIPES[arguments.recipe], **changes)
+    model = MODELS[arguments.recipe]
+    if arguments.context is not None:
+        model = dataclasses.replace(model, context_tokens=arguments.context)
     if not arguments.export_only:
         recipe = dataclasses.replace(recipe, precision=_forecast(recipe))
-        pretrain(MODELS[arguments.recipe], recipe, arguments.out, start=arguments.start)
+        pretrain(model, recipe, arguments.out, start=arguments.start)
     path = arguments.out / "nano.gguf"
     export(load_model(arguments.out), arguments.out, path, precision=arguments.precision)
     print(f"wrote {path}", file=sys.stderr)

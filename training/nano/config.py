@@ -58,6 +58,8 @@ class Recipe:
     mistake_share: float = 0.3
     """Share of tasks that begin with a program which goes wrong, as a policy's own do (see worlds/mistakes.py)."""
     tasks_a_world: int = 40
+    acting: Literal["program", "json"] = "program"
+    """What it learns to write: programs, or one call a reply (`--acting json` of the runtime)."""
     checkpoint_minutes: float = 5.0
     producers: int = 1
     """Processes that make worlds, for each worker."""

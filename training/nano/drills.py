@@ -18,6 +18,8 @@ from ...runtime.prompt import view_text
 from ...tools_registry.stubs import prompt_stub, summary_line
 from ...tools_registry.tool import Tool
 from ...tools_registry.words import plain
+from ..worlds.json_calls import drill_reply
+from ..worlds.variants import Acting
 from .model import Tree
 from .rows import branch_ids, prefix_ids, server_index
 
@@ -35,12 +37,14 @@ def drill_tree(
     rng: random.Random,
     *,
     branches: int = 20,
+    acting: Acting = "program",
 ) -> Tree:
     """A view of one to eight tools with drills over them: short, because pointing is learnt in short contexts first."""
     view = _near(tools, rng, rng.choice((1, 2, 2, 3, 4, 6, 8)))
-    prefix = prefix_ids(tokenizer, view_text(server_index(view), [prompt_stub(tool) for tool in view]))
+    prefix = prefix_ids(tokenizer, view_text(server_index(view), [prompt_stub(tool) for tool in view]), acting)
     pairs = drills(view, words, rng, branches)
-    rows = [branch_ids(tokenizer, text, [program], []) for text, program in pairs]
+    replies = [drill_reply(program) if acting == "json" else program for _, program in pairs]
+    rows = [branch_ids(tokenizer, text, [reply], []) for (text, _), reply in zip(pairs, replies, strict=True)]
     return Tree(prefix, [ids for ids, _ in rows], [mask for _, mask in rows])
 
 

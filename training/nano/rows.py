@@ -6,21 +6,24 @@ The texts are those of `runtime.prompt`; loss falls on what the policy writes an
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tokenizers import Tokenizer
 
+from ...runtime.json_acting import SYSTEM as JSON_SYSTEM
 from ...runtime.prompt import system_text, task_text, view_text
 from ...tools_registry.search import ToolIndex
 from ...tools_registry.stubs import prompt_stub
 from ...tools_registry.tool import Tool
 from ..worlds.base import Task, World
-from ..worlds.mistakes import mistaken
-from ..worlds.rehearse import rehearse
+from ..worlds.variants import Acting
 from .model import Tree
+from .replies import replies_of
 from .tokenizer import ASSISTANT, END, RESULT, SPECIAL_TOKENS, SYSTEM, USER
 
 _ID = {token: number for number, token in enumerate(SPECIAL_TOKENS)}
+LONGEST = 1_200
+"""Tokens of a task in single calls: a loop over twenty rows takes more, and an answer that nobody could work out."""
 
 
 def world_trees(
@@ -31,10 +34,12 @@ def world_trees(
     stubs: tuple[int, int],
     stub_tokens: int = 700,
     mistake_share: float = 0.0,
+    acting: Acting = "program",
 ) -> list[Tree]:
     """All tasks of a world as trees; `stubs` bounds how many stubs a view holds.
 
-    `mistake_share` of the tasks begin with a program that goes wrong, which carries no loss.
+    `mistake_share` of the tasks begin with a program that goes wrong, which carries no loss. Tasks that take more than
+    `LONGEST` tokens in single calls are left out.
     """
     index = ToolIndex(world.tools)
     tools = {tool.full_name: tool for tool in world.tools}
@@ -47,27 +52,17 @@ def world_trees(
         lines = _within([prompt_stub(tools[name]) for name in names], needed_count=len(needed),
                         tokenizer=tokenizer, stub_tokens=stub_tokens)
         rng.shuffle(lines)
-        prefix = prefix_ids(tokenizer, view_text(server_index(world.tools), lines))
+        prefix = prefix_ids(tokenizer, view_text(server_index(world.tools), lines), acting)
         branches, targets = [], []
         for task in chosen:
-            ids, mask = _branch(world, task, names, tokenizer, index, rng, mistake_share)
-            branches.append(ids)
-            targets.append(mask)
-        trees.append(Tree(prefix, branches, targets))
+            said = replies_of(world, task, names, index, rng, mistake_share, acting)
+            ids, mask = branch_ids(tokenizer, task.text, said.replies, said.results, unlearned=said.unlearned)
+            if acting == "program" or len(ids) <= LONGEST:
+                branches.append(ids)
+                targets.append(mask)
+        if branches:
+            trees.append(Tree(prefix, branches, targets))
     return trees
-
-
-def _branch(
-    world: World, task: Task, view: Sequence[str], tokenizer: Tokenizer, index: ToolIndex, rng: random.Random,
-    mistake_share: float,
-) -> tuple[list[int], list[bool]]:  # fmt: skip
-    slips = rng.random() < mistake_share * (2 if task.impossible else 1)  # to see that it does not work is half of it
-    done = rehearse(world, task, index=index) if slips or len(task.programs) > 1 else None
-    if slips and done is not None:
-        made = mistaken(world, task, view, rng, expected=done, index=index)
-        if made is not None:
-            return branch_ids(tokenizer, task.text, made.programs, made.results, mistake=made.place)
-    return branch_ids(tokenizer, task.text, task.programs, done.results if done is not None else ())
 
 
 def server_index(tools: Iterable[Tool]) -> list[tuple[str, int]]:
@@ -78,25 +73,25 @@ def server_index(tools: Iterable[Tool]) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
-def prefix_ids(tokenizer: Tokenizer, view: str) -> list[int]:
+def prefix_ids(tokenizer: Tokenizer, view: str, acting: Acting = "program") -> list[int]:
     """System text and the part of the first message before the task."""
-    system = tokenizer.encode(system_text("compact")).ids
+    system = tokenizer.encode(JSON_SYSTEM if acting == "json" else system_text("compact")).ids
     return [_ID[SYSTEM], *system, _ID[END], _ID[USER], *tokenizer.encode(view).ids]
 
 
 def branch_ids(
-    tokenizer: Tokenizer, task: str, programs: Sequence[str], results: Sequence[str], *, mistake: int | None = None
+    tokenizer: Tokenizer, task: str, replies: Sequence[str], results: Sequence[str], *, unlearned: Collection[int] = ()
 ) -> tuple[list[int], list[bool]]:
-    """The task, then programs and results in turn; the mask is true on programs and the end marks behind them.
+    """The task, then replies and results in turn; the mask is true on replies and the end marks behind them.
 
-    The program at `mistake` is read, not learned.
+    The replies at `unlearned` are read, not learned.
     """
     ids = [*tokenizer.encode(task_text(task)).ids, _ID[END]]
     mask = [False] * len(ids)
-    for number, program in enumerate(programs):
-        reply = [*tokenizer.encode(program).ids, _ID[END]]
+    for number, text in enumerate(replies):
+        reply = [*tokenizer.encode(text).ids, _ID[END]]
         ids += [_ID[ASSISTANT], *reply]
-        mask += [False] + [number != mistake] * len(reply)
+        mask += [False] + [number not in unlearned] * len(reply)
         if number < len(results):
             heard = [_ID[RESULT], *tokenizer.encode(results[number]).ids, _ID[END]]
             ids += heard

@@ -143,12 +143,14 @@ def _trees(recipe: Recipe, folder: Path, seed: int, progress: Any) -> Iterator[t
         dropout = dropping if rng.random() < 0.5 else plain
         trees: list[Tree] = []
         while rng.random() < drills_at(progress.value, recipe):
-            trees.append(drill_tree(world.tools, dropout, words, rng))
+            trees.append(drill_tree(world.tools, dropout, words, rng, acting=recipe.acting))
             if sum(tree.size for tree in trees) > recipe.step_tokens:
                 break
         else:
             view = stubs_at(progress.value, recipe)
-            trees += world_trees(world, dropout, rng, stubs=view, mistake_share=recipe.mistake_share)
+            trees += world_trees(
+                world, dropout, rng, stubs=view, mistake_share=recipe.mistake_share, acting=recipe.acting
+            )
         seed += recipe.producers * recipe.workers
         yield trees, seed
 

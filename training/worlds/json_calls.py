@@ -39,17 +39,21 @@ def call_reply(name: str, arguments: Mapping[str, Any]) -> str:
     return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 
 
-def json_calls(world: World, programs: Sequence[str], *, index: ToolIndex | None = None) -> list[Called]:
+def json_calls(
+    world: World, programs: Sequence[str], *, index: ToolIndex | None = None, wrong: int | None = None
+) -> list[Called]:
     """The calls that the programs make in a fresh state of `world`, and the answer at the end.
 
-    Raises `ReferenceError` where the last program does not answer, or an earlier one does.
+    The program at `wrong` may fail in any way. Raises `ReferenceError` where the last program does not answer, or an earlier
+    one does.
     """
     state = world.open()
     try:
         stage = _Noted(world, state, index)
         for number, program in enumerate(programs):
             stage.program = number
-            _perform(stage, program)
+            with contextlib.suppress(Exception if number == wrong else ProgramToolError):  # its last call says so already
+                _perform(stage, program)
             if stage.outcome.answered != (number == len(programs) - 1):
                 raise ReferenceError(f"program {number + 1} of {len(programs)} answers at the wrong time: {program!r}")
         return [*stage.called, _answered(stage.outcome.answer, len(programs) - 1)]
@@ -75,8 +79,7 @@ def _answered(value: Any, program: int) -> Called:
 
 
 def _perform(stage: _Noted, program: str) -> None:
-    """Run a program; where it fails, its last call says so already."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(ProgramToolError):
+    with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(program, PROGRAM_FILE, "exec"), stage.names)
 
 
