@@ -79,5 +79,6 @@ def test_every_reply_of_a_tree_is_json_and_none_is_too_long() -> None:
     branches = [(ids, mask) for tree in trees for ids, mask in zip(tree.branches, tree.targets, strict=True)]
     assert branches and all(len(ids) <= LONGEST for ids, _ in branches)
     for ids, mask in branches:
-        spoken = CHARACTERS.decode([one for one, learned in zip(ids, mask, strict=True) if learned], skip_special_tokens=False)
+        learned = [one for one, wanted in zip(ids, mask, strict=True) if wanted]
+        spoken = CHARACTERS.decode(learned, skip_special_tokens=False)
         assert all(json.loads(reply)["name"] for reply in spoken.split("<|end|>") if reply)
