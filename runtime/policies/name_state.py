@@ -51,6 +51,7 @@ class NameState:
         "arg_start",
         "arg_word",
         "attribute",
+        "awaited",
         "binding",
         "bound",
         "callee",
@@ -74,6 +75,8 @@ class NameState:
         "written",
     )
 
+    awaited: bool
+    """True where the value of a named argument must come."""
     key: bytes | None
     """What is written so far of a key in brackets; None elsewhere."""
     keys: frozenset[bytes]
@@ -193,6 +196,7 @@ class NameState:
             self.arg_start,
             self.arg_first,
             self.arg_word,
+            self.awaited,
             self.previous,
             self.ready,
             self.simple and self.targets,
@@ -261,7 +265,7 @@ class NameState:
         self.arg_start = self.arg_first = False
         self.arg_word: bytes | None = None
         self.previous = b""
-        self.ready = False
+        self.ready = self.awaited = False
         self.targets: tuple[bytes, ...] = ()
         self.simple = True
         self.binding: bytes | None = None
@@ -285,7 +289,7 @@ class NameState:
         if not self.word:
             good = self.arg_word is None or not self.whole_call
             self.arg_first = self.arg_start and not self.attribute
-            self.arg_start = self.ready = False
+            self.arg_start = self.ready = self.awaited = False
             self.arg_word = self.callee = None
         self.word += bytes((byte,))
         return good
@@ -350,6 +354,7 @@ class NameState:
             self._start_line()
             return True
         good = self._fits(byte, following)
+        self.awaited = byte == 0x3D and self.arg_word is not None and self.whole_call
         good &= self._equals(following) if byte == 0x3D else True
         self.ready = byte == 0x3D and following != 0x3D and not self.frames
         dotted = self.server
@@ -379,12 +384,12 @@ class NameState:
         """Whether the character can stand here in a call that must be written whole."""
         if not self.whole_call:
             return True
-        if byte == 0x29:
-            return self.complete and self.arg_word is None
         if self.arg_word is not None:
             return byte == 0x3D and following != 0x3D
+        if byte == 0x29:
+            return self.complete and not self.awaited
         if byte == 0x2C:
-            return not self.arg_start and bool(self.unused())
+            return not self.arg_start and not self.awaited
         return not self.arg_start and byte not in _CLOSE
 
     def _other(self, byte: int, seen: bytes) -> None:

@@ -44,7 +44,7 @@ class Names:
     def __hash__(self) -> int:
         variables = None if self.variables is None else frozenset(self.variables)
         tools = frozenset((name, tuple(parameters)) for name, parameters in self.tools.items())
-        required = frozenset((name, frozenset(parameters)) for name, parameters in self.required.items())
+        required = frozenset((name, tuple(parameters)) for name, parameters in self.required.items())
         return hash((tools, variables, self.keys, required))
 
     def __bool__(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
 from typing import TYPE_CHECKING, cast
 
+from ..practice.recorded import NotPractisable
 from ..practice.references import reference_rows
-from ..practice.tasks import PracticeTask, suite_name, world_practice
-from .gathering import Told, fresh_tasks
+from ..practice.tasks import PracticeTask, generated_task, suite_practice
+from .gathering import Told
 
 if TYPE_CHECKING:
     from ...runtime.policies.llama import LlamaPolicy
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ..practice.rollouts import Manner
     from ..rows import Row
     from .options import TrainOptions
+
+_SEED = 200_003
+"""Of the fresh tasks, for the seed 0."""
 
 
 async def referred_rows(
@@ -27,7 +31,13 @@ async def referred_rows(
 
 
 def referred_tasks(selection: Selection, suite: str, options: TrainOptions) -> list[PracticeTask]:
-    """Tasks of the suites that episodes failed, then fresh practice tasks of `suite`."""
-    failed = dict.fromkeys(name for one in selection if one.solved is False and (name := suite_name(one.record)))
-    known = [world_practice(name) for name in list(failed)[: options.references]]
-    return known + fresh_tasks(suite, replace(options, fresh_tasks=options.references - len(known)))
+    """Tasks of the suites that episodes failed, then fresh practice tasks of `suite`, others than those for rollouts."""
+    found: dict[str, PracticeTask] = {}
+    for one in selection:
+        with contextlib.suppress(NotPractisable):
+            task = generated_task(one.record) if one.solved is False else None
+            if task is not None:
+                found[task.name] = task
+    failed = list(found.values())[: options.references]
+    fresh = suite_practice(suite, seed=_SEED + options.seed)
+    return failed + [next(fresh) for _ in range(options.references - len(failed))]

@@ -111,6 +111,11 @@ def check_before(options: TrainOptions, home: Path) -> None:
             f"the reward {options.reward!r} is given by a judge, and none is named", where="--reward",
             mend="name one with --judge SPEC, or take --reward rubric or outcome",
         )  # fmt: skip
+    if options.references and not options.supervises:
+        raise UsageError(
+            f"the recipe {options.recipe} imitates nothing, so it has no use for references", where="--references",
+            mend="leave it out, or take --recipe sft, critical or full",
+        )  # fmt: skip
     if options.model.startswith(("http://", "https://", "scripted:")):
         raise RecipeError(
             f"{options.model} is not a model in this process", where="--model",
@@ -237,7 +242,7 @@ class _Run:
         if begun is not None:
             return self._as_begun(selection, list(begun))
         flips = options.chooses == "counterfactual"
-        solved = 1 if options.supervises and not flips else 0
+        solved = 1 if options.supervises and not flips and not options.references else 0
         selection.require(options.least_episodes, solved=solved)
         self.folder.note(chosen=[one.record.episode.id for one in selection])
         return selection

@@ -113,6 +113,8 @@ def beyond(ground: Ground, index: ToolIndex) -> Draft | None:
     if not text:
         return None
     wanted = set(query.lower().split())
+    if "export" in wanted and any(tool.full_name == "files.write" for tool in index.tools):
+        return None  # listing and writing do it
     for hit in index.search(query, SEARCH_SIZE):
         have = set(words_of(hit.tool.name).lower().split())
         if len(wanted) > 1 and wanted <= have | set(hit.tool.description.lower().replace(".", " ").split()):

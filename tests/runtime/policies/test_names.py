@@ -301,14 +301,15 @@ def test_a_call_that_is_written_whole_takes_named_arguments_and_ends_when_none_i
         "crm.list()\nanswer(files.find(pattern=len(rows)))",
         "answer([text.count(path=x, what=total) for x in rows])",
         "answer(rows, 3)",
+        'files.read(path="a",)',
         "files.read(path=files.find()[0]",
         "x = files.read",
     ):
         assert write(WHOLE, good) and write_by_bytes(WHOLE, good), good
     missing = """files.read()|text.count(path="x")|text.count(path="x", )|answer(files.read())|text.count(path="x"])"""
     unnamed = """files.read("x"|files.read(rows|files.read(3|files.read(*rows|files.read(-1|files.read(# a"""
-    beyond = """files.read(path rows|files.read(path="x",|crm.list(,|files.read(path<|files.read(path.x"""
-    closed = """files.read(path, |files.find(pattern=1}"""
+    beyond = """files.read(path rows|files.read(path=)|files.find_all(pattern=,|crm.list(,|files.read(path<"""
+    closed = """files.read(path.x|files.read(path, |files.find(pattern=1}"""
     for bad in f"{missing}|{unnamed}|{beyond}|{closed}".split("|"):
         assert not write(WHOLE, bad), bad
         assert not write_by_bytes(WHOLE, bad), bad

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import get_args
 
+import pytest
+
 from atlas.runtime.episodes import EpisodeStore
+from atlas.runtime.errors import UsageError
 from atlas.runtime.policies import load_policy
 from atlas.training.outcomes import Selection
 from atlas.training.practice import Ledger
+from atlas.training.practice.recorded import NotPractisable
 from atlas.training.practice.references import reference_rows, show
 from atlas.training.practice.rollouts import Manner
-from atlas.training.practice.tasks import world_practice
+from atlas.training.practice.tasks import generated_task, world_practice
 from atlas.training.recipes.options import TrainOptions
 from atlas.training.recipes.referring import referred_tasks
+from atlas.training.recipes.train import check_before
 from atlas.training.worlds.variants import Acting, Loading
 
 NAMES = [f"worlds:hard/practice/5/{number}" for number in range(6)]
@@ -72,3 +78,23 @@ def test_references_solve_their_tasks_in_every_variant(tmp_path):
 
     for variant, runs in asyncio.run(go()).items():
         assert [(run.known, run.why) for run in runs] == [(1.0, "")] * len(tasks), variant
+
+
+def test_an_episode_whose_task_other_versions_generated_is_practised_nowhere(tmp_path):
+    task = world_practice(NAMES[0])
+    now, then = (
+        SimpleNamespace(episode=SimpleNamespace(task=text, settings={"origin": NAMES[0]}))
+        for text in (task.text, "an old task")
+    )
+    assert generated_task(now).name == NAMES[0]
+    with pytest.raises(NotPractisable, match="another version"):
+        generated_task(then)
+    failed = [SimpleNamespace(record=record, solved=False) for record in (now, then)]
+    names = [one.name for one in referred_tasks(failed, "worlds", TrainOptions(recipe="sft", references=3))]
+    assert names[0] == NAMES[0] and len(names) == 3 and all(name.startswith("worlds/practice/200003/") for name in names[1:])
+
+
+def test_a_recipe_that_imitates_nothing_refuses_references(tmp_path):
+    for recipe in ("rubric", "router"):
+        with pytest.raises(UsageError, match="references"):
+            check_before(TrainOptions(recipe=recipe, references=4), tmp_path)

@@ -31,8 +31,13 @@ def further(listed: Sequence[str], held_out: Sequence[str]) -> tuple[str, ...]:
 
 
 def _says_any(phrasing: str, held_out: Sequence[str]) -> bool:
-    said = says_one(tuple(template.removeprefix("!").lower() for template in held_out))
-    return any(said.fullmatch(text) for text in _all_ways(phrasing.removeprefix("!").lower()))
+    said = says_one(tuple(_plain(template) for template in held_out))
+    return any(said.fullmatch(_plain(text)) for text in _all_ways(phrasing))
+
+
+def _plain(text: str) -> str:
+    """Without what may be told either way: casing, the last mark, and the sign of a command."""
+    return text.removeprefix("!").lower().rstrip(".?!,:;")
 
 
 def _all_ways(phrasing: str) -> Iterator[str]:
