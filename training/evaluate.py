@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,11 +151,13 @@ async def evaluate(
     progress: Progress | None = None,
     crew: Crew | None = None,
     attempts: int = 1,
+    variant: Mapping[str, Any] | None = None,
 ) -> EvalReport:
     """Run the first `limit` tasks of `suite` and check them. `keep` logs the episodes.
 
     A `crew` does the tasks by its router instead of one model. `attempts` above 1 tries each task so often; the report
-    then has pass@k. Raises `UsageError` for an unknown suite or a malformed file of tasks.
+    then has pass@k. `variant` are more options of the runtime, such as `loading` and `acting`. Raises `UsageError` for an
+    unknown suite or a malformed file of tasks.
     """
     from ..sandbox import keep_warm
 
@@ -172,7 +174,7 @@ async def evaluate(
                 tried = [
                     await _run_one(task, _How(
                         policy, crew, split, seed + number + _APART * attempt, temperature, keep,
-                        Path(scratch) / f"{number}-{attempt}",
+                        Path(scratch) / f"{number}-{attempt}", variant or {},
                     )) for attempt in range(attempts)
                 ]  # fmt: skip
                 passed = tuple(one.success for one in tried) if attempts > 1 else ()
@@ -222,13 +224,15 @@ class _How:
     temperature: float
     keep: bool
     scratch: Path
+    variant: Mapping[str, Any]
 
     def runtime(self, **options: Any) -> Runtime:
         """A runtime for one task."""
         model = self.policy if self.policy is not None else "nano"  # a crew never asks for it
         return Runtime(
-            model, approve="auto", seed=self.seed, temperature=self.temperature, log=self.keep, remember=False, **options
-        )
+            model, approve="auto", seed=self.seed, temperature=self.temperature, log=self.keep, remember=False,
+            **options, **self.variant,
+        )  # fmt: skip
 
     async def run(self, runtime: Runtime, text: str, **more: Any) -> Episode:
         """Do the task."""
