@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from atlas.runtime.view import View
 from atlas.training.evaluate import evaluate, servers_of
 from atlas.training.recipes.options import TrainOptions
 from atlas.training.recipes.tutoring import Lesson, tutor
-from atlas.training.suites import TOOLSPACES, suite_tasks
+from atlas.training.suites import TOOLSPACES, SuiteTask, suite_tasks
 from atlas.training.worlds.variants import Acting, Loading
 
 CONTEXT = 8_192
@@ -127,7 +126,8 @@ async def _score(plan: Plan, variant: Variant, seed: int, suite: str, policy: An
     if file.is_file():
         return
     if variant.loading == "eager":
-        needed = [await opening_tokens(policy, variant, plan, suite, seed, place) for place in range(_OPENINGS)]
+        items = suite_tasks(suite, "heldout", _OPENINGS, seed)
+        needed = [await opening_tokens(policy, variant.options(plan), item) for item in items]
         if min(needed) > variant_budget(policy):
             _keep(file, [{"needed": one} for one in needed])
             return
@@ -146,14 +146,12 @@ def variant_budget(policy: Any) -> int:
     return RunOptions(budget=CONTEXT).budget_tokens(policy)
 
 
-async def opening_tokens(policy: Any, variant: Variant, plan: Plan, suite: str, seed: int, place: int) -> int:
+async def opening_tokens(policy: Any, options: Mapping[str, Any], item: SuiteTask) -> int:
     """Tokens of a task's first prompt with every tool in it."""
-    item = next(islice(suite_tasks(suite, "heldout", place + 1, seed), place, None))
-    state = item.world.open()
+    tools = servers_of(item.world, item.world.open())
     async with Runtime(
-        policy, approve="auto", log=False, remember=False, toolbox=False, tools=servers_of(item.world, state),
-        **variant.options(plan),
-    ) as runtime:  # fmt: skip
+        policy, approve="auto", log=False, remember=False, toolbox=False, tools=tools, **options
+    ) as runtime:
         view = View(runtime.registry, "eager")
         stubs = [view.stub(tool) for tool in runtime.registry.tools.values()]
         first = first_message(view.server_index(), stubs, item.task.text)

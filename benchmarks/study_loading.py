@@ -36,12 +36,14 @@ whether the policy writes programs or one JSON call a reply (`--acting`). `searc
 and `load_tools("server.tool")` shows one; `eager`: every tool at once. Where the first prompt does not fit, no task was
 played: the table says how many tokens it takes.
 
-{bases} There is **one base for each way of acting**: its luck is not in the intervals, and the seeds are those of adapters
-and tasks. On its base every adapter imitated {references} references of practice tasks in its variant, for {steps} steps of
-{rows} rows: from toolspaces of 20 and 250 tools in turn, those of `eager` from 20 alone, because 250 do not fit. Prompts of
-2,500 tools were seen by none. Then {tasks} held-out tasks for each toolspace and seed, the same for all variants, greedily,
-at most {turns} replies, {output} tokens of a result shown, and no constraint of names in decoding, which JSON calls do not
-have. The context is {context} tokens, prompt and reply together; tokens are those of the largest prompt of a task.
+{bases} There is **one base for each way of acting**: its luck is not in the intervals, and the seeds are those of
+adapters and tasks. Both bases learned with `search`, as nano does; every other way of loading is new to its adapter. On
+its base every adapter imitated {references} references of practice tasks in its variant, for {steps} steps of {rows}
+rows: from toolspaces of 20 and 250 tools in turn, those of `eager` from 20 alone, because 250 do not fit. Prompts of
+2,500 tools were seen by none. Then {tasks} held-out tasks for each toolspace and seed, the same for all variants,
+greedily, at most {turns} replies, {output} tokens of a result shown, and no constraint of names in decoding, which JSON
+calls do not have. The context is {context} tokens, prompt and reply together; tokens are those of the largest prompt of a
+task.
 
 Tasks are made so that a search for their own words finds what they need: that favours `search`. The first prompt of
 `servers` and `tools` names the servers, and in a third of the worlds most of these names are made up (of the 40 servers of

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    suite: Annotated[str, typer.Argument(help="toolbox, worlds, worlds:hard, or a JSONL file of tasks.")],
+    suite: Annotated[str, typer.Argument(
+        help="toolbox, worlds, worlds:hard, worlds:20 (250, 2500: so many tools), or a JSONL file of tasks."
+    )],
     split: Annotated[Literal["heldout", "practice"], typer.Option(help="Which tasks of the suite.")] = "heldout",
     model: Annotated[str | None, typer.Option(metavar="SPEC", help="As in `atlas run`.")] = None,
     adapter: Annotated[str | None, typer.Option(metavar="PATH|latest|none", help="LoRA adapter of the model.")] = None,
