@@ -20,7 +20,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from loading_paces import Paces, hours
+from loading_paces import Paces, forecast, hours
 from loading_page import cells, draw, table
 from loading_work import ACTINGS, CONTEXT, STEP_ROWS, Plan, Variant, variants, work
 from measure import BIN, machine
@@ -29,6 +29,7 @@ from study import OUT
 from atlas.training.worlds.variants import Acting
 
 PLAN = "plan.json"
+MOST_HOURS = 12
 TEXT = """
 Made by `benchmarks/study_loading.py`. The variants of ATLAS (arXiv 2603.06713): how tools come into view (`--loading`), and
 whether the policy writes programs or one JSON call a reply (`--acting`). `search`: a first view by the task's words, then
@@ -63,9 +64,12 @@ def main() -> None:
         asyncio.run(work(plan, Variant(acting, loading), int(seed)))
         return
     plan = _plan(given)
-    print(hours(plan, Paces.measured()), flush=True)
+    paces = Paces.measured()
+    print(forecast(plan, paces), flush=True)
     if given.estimate:
         return
+    if hours(plan, paces) > MOST_HOURS:
+        sys.exit(f"that is more than {MOST_HOURS} machine-hours: take fewer --minutes, --steps, --tasks or --seeds")
     run(plan)
     write(plan, given.out)
 

@@ -67,8 +67,14 @@ def test_a_plan_is_told_to_a_job_as_it_is(page: ModuleType, tmp_path: Path) -> N
     assert page.Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
 
 
-def test_the_usual_study_takes_less_than_twelve_hours_at_the_paces_of_two_busy_cores(paces: ModuleType) -> None:
-    usual, pace = paces.Plan(Path("runs")), paces.Paces({"worlds:20": 1.5, "worlds:250": 2.6, "worlds:2500": 5.5})
-    told = paces.hours(usual, pace)
-    hours = float(told.split(": ")[1].split(" machine-hours")[0])
-    assert 2 * usual.minutes / 60 < hours < 12
+def test_the_usual_study_takes_less_than_twelve_hours(paces: ModuleType) -> None:
+    usual, pace = paces.Plan(Path("runs")), paces.Paces({"worlds:20": 0.5, "worlds:250": 0.7, "worlds:2500": 2.3})
+    assert 2 * usual.minutes / 60 < paces.hours(usual, pace) < 12
+    assert f"{paces.hours(usual, pace):.1f} machine-hours" in paces.forecast(usual, pace)
+
+
+def test_what_does_not_fit_costs_no_time_and_longer_prompts_cost_more(paces: ModuleType) -> None:
+    plan, pace = paces.Plan(Path("runs")), paces.Paces(dict.fromkeys(TOOLSPACES, 1.0))
+    eager, servers, tools = (paces.Variant("program", loading) for loading in ("eager", "servers", "tools"))
+    assert paces.scoring(plan, pace, eager) == plan.tasks and paces.scoring(plan, pace, servers) == 3 * plan.tasks
+    assert paces.teaching(plan, pace, servers) > paces.teaching(plan, pace, tools)
