@@ -29,13 +29,13 @@ class Scene:
 
 @pytest.fixture(scope="session")
 def scene() -> Callable[[str], Scene]:
-    """`scene("pipe")`: a task of that family, always the same."""
+    """`scene("pipe")`: a task of that family, always the same; one that wants an answer, where there is one."""
     made: dict[str, Scene] = {}
 
     def find(family: str) -> Scene:
         if family not in made:
-            world = composed_world(7, "practice", tasks=2, families=[family], tool_count=40)
-            task = world.tasks[0]
+            world = composed_world(7, "practice", tasks=6, families=[family], tool_count=40)
+            task = next((task for task in world.tasks if task.answer_matters), world.tasks[0])
             made[family] = Scene(world, task, rehearse(world, task))
         return made[family]
 
